@@ -1,0 +1,97 @@
+/**
+ * What every driver offers: the interface that ports hand out and packet loops are written against.
+ */
+import type { EventEmitter } from 'node:events';
+import type { PacketBatch } from '../memory/packet-batch.ts';
+import type { PacketPool } from '../memory/packet-pool.ts';
+
+export interface LinkState {
+  readonly up: boolean;
+  /** Mbit/s; 0 while the link is down. */
+  readonly speed: number;
+  readonly fullDuplex: boolean;
+}
+
+export interface RxQueue {
+  /** Where this queue's buffers come from; `receive` makes it the batch's pool. */
+  readonly pool: PacketPool;
+  /**
+   * Appends received packets to `batch`, up to its capacity; returns how many. The caller owns them afterwards. Never
+   * throws for what the device did: a bad frame is dropped and counted. Throws `ERR_ARGUMENT` if `batch` holds packets
+   * of another pool.
+   */
+  receive(batch: PacketBatch): number;
+}
+
+export interface TxQueue {
+  /**
+   * Queues packets from the front of `batch`; returns how many. Those belong to the device and go back to their pool
+   * once sent; what did not fit stays in the batch, moved to its front, and stays the caller's.
+   */
+  transmit(batch: PacketBatch): number;
+}
+
+/** Totals since the device was opened; they never wrap (exact up to 2^53). */
+export interface DeviceStatistics {
+  readonly rxPackets: number;
+  readonly rxBytes: number;
+  readonly txPackets: number;
+  readonly txBytes: number;
+  /** Frames that reached the device but not the caller: no descriptor, no buffer, filtered out by size. */
+  readonly rxDropped: number;
+  /** Frames with a wrong CRC, length or symbol. */
+  readonly rxErrors: number;
+  readonly txDropped: number;
+  readonly txErrors: number;
+}
+
+/** What a device can do, by the terms of the field, for people and for `ixy info`. */
+export interface DeviceCapabilities {
+  readonly maxRxQueues: number;
+  readonly maxTxQueues: number;
+  /** Largest MTU in bytes (payload of an Ethernet frame, without header and CRC). */
+  readonly maxMtu: number;
+  readonly speeds: readonly number[];
+  readonly features: readonly string[];
+}
+
+export interface NetDeviceEvents {
+  /** The link went up or down, or changed its speed. */
+  link: [LinkState];
+  /** The device does not answer any more (surprise removal); its queues drop and count from now on. */
+  removed: [Error];
+  closed: [];
+}
+
+export interface NetDevice extends EventEmitter<NetDeviceEvents> {
+  /** The port's name: its PCI address or URI. */
+  readonly name: string;
+  /** Name of the driver: 'ixgbe', 'tap', 'pcap'. */
+  readonly driver: string;
+  /** What it is, in words: 'Intel 82599ES 10-Gigabit SFI/SFP+'. */
+  readonly description: string;
+  readonly rx: readonly RxQueue[];
+  readonly tx: readonly TxQueue[];
+  readonly capabilities: DeviceCapabilities;
+  /** 'aa:bb:cc:dd:ee:ff', lower case. */
+  readonly mac: string;
+  /** Payload bytes of the largest frame, without Ethernet header and CRC. */
+  readonly mtu: number;
+  /** The link as it is now. */
+  link(): LinkState;
+  /** Waits until the link is up; throws `ERR_TIMEOUT`. Default 10,000 ms. */
+  waitForLink(timeoutMilliseconds?: number): Promise<LinkState>;
+  setMac(mac: string): void;
+  setPromiscuous(enabled: boolean): void;
+  setAllMulticast(enabled: boolean): void;
+  statistics(): DeviceStatistics;
+  /** Every counter the device has, by its own names, as totals. */
+  counters(): Record<string, number>;
+  /** Every register of the device's table by name, as a value each; reads have the side effects that the datasheet says. */
+  registers(): Record<string, number>;
+  /**
+   * Stops the queues, forbids DMA, then releases memory. Packets in its rings go back to their pools; packets the caller
+   * holds stay valid until their pool is closed. Idempotent, synchronous, bounded in time.
+   */
+  close(): void;
+}

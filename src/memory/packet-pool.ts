@@ -1,0 +1,264 @@
+/**
+ * Packet buffers in DMA memory. A packet is a small integer, the number of its slot; everything known about it lies in
+ * typed arrays indexed by that number, outside the buffers, so that the hot path touches no packet it need not touch.
+ */
+import { checkInteger, IxyError } from '../errors.ts';
+import { addressHigh, addressLow, type DmaDomain, type DmaMemory } from './dma-memory.ts';
+
+/** End of a chain in `PacketPool.next`. */
+export const NO_PACKET = -1;
+
+/**
+ * Bytes from one slot to the next: 2048 of data and 64 of headroom. Not a power of two: at a stride of 2048 the first
+ * lines of all packets fall into the same few sets of the L1 cache and evict each other.
+ */
+export const SLOT_STRIDE = 2112;
+export const DEFAULT_HEADROOM = 64;
+
+/** A pool's device addresses in one domain, by packet number: address of the slot's first byte, split in two int32. */
+export interface SlotAddresses {
+  readonly low: Int32Array;
+  readonly high: Int32Array;
+}
+
+interface Mapping extends SlotAddresses {
+  users: number;
+}
+
+export interface PacketPoolOptions {
+  /** Shown in messages. */
+  readonly name?: string;
+  /** Gives the memory back after the pool is closed and its last user has released it. Default: `memory.free`. */
+  readonly onRelease?: () => void;
+}
+
+export class PacketPool {
+  readonly name: string;
+  readonly memory: DmaMemory;
+  /** All the pool's bytes. Packet `p` begins at `offset(p)` and has `length[p]` bytes. */
+  readonly bytes: Uint8Array;
+  /** Bytes from one slot to the next. */
+  readonly stride = SLOT_STRIDE;
+  /** Data bytes that a buffer takes behind the default headroom: what a receive descriptor may announce. */
+  readonly dataSize = SLOT_STRIDE - DEFAULT_HEADROOM;
+  /** Packets that exist, free or not. */
+  readonly capacity: number;
+  /** Bytes of data in this buffer (of a chain: in this segment), by packet. */
+  readonly length: Uint16Array;
+  /** Bytes between the slot's begin and the data, by packet. Move it with `prepend` and `trimFront`. */
+  readonly headroom: Uint16Array;
+  /** Next segment of a chain, or NO_PACKET. Free packets and single-buffer packets have NO_PACKET. */
+  readonly next: Int32Array;
+  /** Receive flags of the packet's first segment; see `PacketFlag`. */
+  readonly flags: Uint32Array;
+  /** Whether chains may exist in this pool; queues choose their multi-buffer path by it, once per burst. */
+  mayChain = false;
+
+  /** Free packets are `stack[0 … top-1]`. */
+  protected readonly stack: Int32Array;
+  protected top = 0;
+  /** Packets whose headroom differs from the default; while it is 0, freeing need not look. */
+  #moved = 0;
+  readonly #mappings = new Map<DmaDomain, Mapping>();
+  readonly #onRelease: () => void;
+  #closed = false;
+  #released = false;
+
+  /** Takes over `memory`: it is freed when the pool is closed and unused. At least one slot must fit in. */
+  constructor(memory: DmaMemory, options: PacketPoolOptions = {}) {
+    this.name = options.name ?? 'pool';
+    this.memory = memory;
+    this.bytes = new Uint8Array(memory.buffer, 0, memory.size);
+    this.#onRelease = options.onRelease ?? (() => memory.free());
+    const slots = Math.floor(memory.size / SLOT_STRIDE);
+    this.length = new Uint16Array(slots);
+    this.headroom = new Uint16Array(slots).fill(DEFAULT_HEADROOM);
+    this.next = new Int32Array(slots).fill(NO_PACKET);
+    this.flags = new Uint32Array(slots);
+    this.stack = new Int32Array(slots);
+    for (let packet = slots - 1; packet >= 0; packet--) {
+      if (!straddlesPage(packet, memory.pageSize)) this.stack[this.top++] = packet;
+    }
+    this.capacity = this.top;
+    if (this.capacity === 0) throw new IxyError('ERR_ARGUMENT', `${this.name}: ${memory.size} bytes hold no packet`);
+  }
+
+  /** Bytes of memory that a pool of `packets` needs when buffers must not straddle multiples of `pageSize`. */
+  static memorySize(packets: number, pageSize: number): number {
+    checkInteger('packets', packets, 1, 2 ** 22);
+    const perPage = Math.floor(pageSize / SLOT_STRIDE);
+    // With pages of 4 KiB hardly one slot in two is usable; count slots rather than divide.
+    if (perPage < 64) {
+      let slot = 0;
+      for (let usable = 0; usable < packets; slot++) if (!straddlesPage(slot, pageSize)) usable++;
+      return Math.ceil((slot * SLOT_STRIDE) / pageSize) * pageSize;
+    }
+    return Math.ceil((packets * SLOT_STRIDE + Math.ceil(packets / perPage) * SLOT_STRIDE) / pageSize) * pageSize;
+  }
+
+  /** Packets that can be allocated now. */
+  get available(): number {
+    return this.top;
+  }
+
+  /** Index in `bytes` of the packet's first data byte. */
+  offset(packet: number): number {
+    return packet * SLOT_STRIDE + (this.headroom[packet] as number);
+  }
+
+  /** Takes one packet: length 0, default headroom, no chain. NO_PACKET if the pool is empty. The caller owns it. */
+  allocate(): number {
+    if (this.top === 0) return NO_PACKET;
+    const packet = this.stack[--this.top] as number;
+    this.length[packet] = 0;
+    this.flags[packet] = 0;
+    return packet;
+  }
+
+  /** Gives back one packet, with all segments of its chain. */
+  free(packet: number): void {
+    let segment = packet;
+    do {
+      const next = this.next[segment] as number;
+      this.next[segment] = NO_PACKET;
+      this.freeSegment(segment);
+      segment = next;
+    } while (segment !== NO_PACKET);
+  }
+
+  /**
+   * Bulk allocation for rings: moves up to `count` free packets to `target[from …]`; returns how many. Their lengths and
+   * flags are whatever they were; the device or the queue sets them.
+   */
+  take(target: Int32Array, from: number, count: number): number {
+    const stack = this.stack;
+    const taken = count < this.top ? count : this.top;
+    let top = this.top;
+    for (let i = from, end = from + taken; i < end; i++) target[i] = stack[--top] as number;
+    this.top = top;
+    return taken;
+  }
+
+  /** Bulk release for rings: single segments `source[from … from+count-1]`, whose chain links are already undone. */
+  give(source: Int32Array, from: number, count: number): void {
+    if (this.#moved !== 0) this.#restoreHeadroom(source, from, count);
+    const stack = this.stack;
+    let top = this.top;
+    for (let i = from, end = from + count; i < end; i++) stack[top++] = source[i] as number;
+    this.top = top;
+  }
+
+  /** Bulk release of the caller's packets, chains included: `packets[from … from+count-1]`. */
+  giveAll(packets: Int32Array, from: number, count: number): void {
+    if (!this.mayChain) return this.give(packets, from, count);
+    for (let i = from, end = from + count; i < end; i++) this.free(packets[i] as number);
+  }
+
+  /** Grows the packet by `count` bytes at its front (an encapsulation header). Throws if the headroom is too small. */
+  prepend(packet: number, count: number): void {
+    const headroom = this.headroom[packet] as number;
+    checkInteger(`${this.name}: bytes to prepend`, count, 0, headroom);
+    this.#moveData(packet, headroom - count, count);
+  }
+
+  /** Cuts `count` bytes off the packet's front. Throws if its first segment is shorter. */
+  trimFront(packet: number, count: number): void {
+    checkInteger(`${this.name}: bytes to trim`, count, 0, this.length[packet] as number);
+    this.#moveData(packet, (this.headroom[packet] as number) + count, -count);
+  }
+
+  /** Appends `tail` (a packet or chain of this pool) to the chain that begins with `packet`. */
+  chain(packet: number, tail: number): void {
+    let last = packet;
+    while (this.next[last] !== NO_PACKET) last = this.next[last] as number;
+    this.next[last] = tail;
+    this.mayChain = true;
+  }
+
+  /** Bytes in the whole packet, over all its segments. */
+  totalLength(packet: number): number {
+    let total = 0;
+    for (let segment = packet; segment !== NO_PACKET; segment = this.next[segment] as number) {
+      total += this.length[segment] as number;
+    }
+    return total;
+  }
+
+  /**
+   * Makes the pool reachable in `domain` and returns its slots' device addresses there. Each call needs a `release`;
+   * memory is not freed before the last one.
+   */
+  retain(domain: DmaDomain): SlotAddresses {
+    if (this.#released) throw new IxyError('ERR_CLOSED', `${this.name}: the pool is closed`);
+    let mapping = this.#mappings.get(domain);
+    if (!mapping) {
+      domain.map(this.memory);
+      mapping = { ...slotAddresses(this.memory, domain, this.length.length), users: 0 };
+      this.#mappings.set(domain, mapping);
+    }
+    mapping.users++;
+    return mapping;
+  }
+
+  release(domain: DmaDomain): void {
+    const mapping = this.#mappings.get(domain);
+    if (!mapping) throw new IxyError('ERR_DMA_UNMAPPED', `${this.name}: released in a domain that does not use it`);
+    if (--mapping.users > 0) return;
+    this.#mappings.delete(domain);
+    domain.unmap(this.memory);
+    this.#freeMemoryIfUnused();
+  }
+
+  /** No new users; the memory goes back to the system when the last device has released it. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    this.#freeMemoryIfUnused();
+  }
+
+  protected freeSegment(segment: number): void {
+    if (this.headroom[segment] !== DEFAULT_HEADROOM) {
+      this.headroom[segment] = DEFAULT_HEADROOM;
+      this.#moved--;
+    }
+    this.stack[this.top++] = segment;
+  }
+
+  #moveData(packet: number, headroom: number, growth: number): void {
+    const before = this.headroom[packet] as number;
+    if (before === DEFAULT_HEADROOM && headroom !== DEFAULT_HEADROOM) this.#moved++;
+    if (before !== DEFAULT_HEADROOM && headroom === DEFAULT_HEADROOM) this.#moved--;
+    this.headroom[packet] = headroom;
+    this.length[packet] = (this.length[packet] as number) + growth;
+  }
+
+  #restoreHeadroom(source: Int32Array, from: number, count: number): void {
+    for (let i = from, end = from + count; i < end; i++) {
+      const packet = source[i] as number;
+      if (this.headroom[packet] === DEFAULT_HEADROOM) continue;
+      this.headroom[packet] = DEFAULT_HEADROOM;
+      this.#moved--;
+    }
+  }
+
+  #freeMemoryIfUnused(): void {
+    if (!this.#closed || this.#released || this.#mappings.size > 0) return;
+    this.#released = true;
+    this.#onRelease();
+  }
+}
+
+function straddlesPage(slot: number, pageSize: number): boolean {
+  const first = slot * SLOT_STRIDE;
+  return Math.floor(first / pageSize) !== Math.floor((first + SLOT_STRIDE - 1) / pageSize);
+}
+
+function slotAddresses(memory: DmaMemory, domain: DmaDomain, slots: number): SlotAddresses {
+  const low = new Int32Array(slots);
+  const high = new Int32Array(slots);
+  for (let slot = 0; slot < slots; slot++) {
+    const address = domain.addressOf(memory, slot * SLOT_STRIDE);
+    low[slot] = addressLow(address);
+    high[slot] = addressHigh(address);
+  }
+  return { low, high };
+}
