@@ -1,0 +1,65 @@
+/** EEPROM and flash registers (82599 datasheet rev 3.4, section 8.2.3.2). */
+import { register } from '../registers.ts';
+
+export const eeprom = {
+  EEC: register({
+    offset: 0x10010,
+    access: 'RW',
+    reset: 0x0000_1010,
+    section: '8.2.3.2.1',
+    meaning: 'EEPROM and flash control',
+    fields: {
+      EE_SK: [0],
+      EE_CS: [1],
+      EE_DI: [2],
+      EE_DO: [3],
+      FWE: [4, 2],
+      EE_REQ: [6],
+      EE_GNT: [7],
+      EE_PRES: [8],
+      // Also set where there is no EEPROM or its signature is wrong; EE_PRES tells.
+      AUTO_RD: [9],
+      EE_SIZE: [11, 4],
+      PCI_ANA_DONE: [15],
+      PCI_CORE_DONE: [16],
+      PCI_GENERAL_DONE: [17],
+      PCI_FUNC_DONE: [18],
+      CORE_DONE: [19],
+      CORE_CSR_DONE: [20],
+      MAC_DONE: [21],
+    },
+  }),
+  EERD: register({
+    offset: 0x10014,
+    access: 'RW',
+    section: '8.2.3.2.2',
+    meaning: 'Reads one 16-bit word of the EEPROM: write ADDR and START, wait for DONE',
+    fields: { START: [0], DONE: [1], ADDR: [2, 14], DATA: [16, 16] },
+  }),
+  FLA: register({
+    offset: 0x1001c,
+    access: 'RW',
+    section: '8.2.3.2.3',
+    meaning: 'Flash access',
+    fields: { FL_SCK: [0], FL_CE: [1], FL_SI: [2], FL_SO: [3], FL_REQ: [4], FL_GNT: [5], FL_BUSY: [30], FL_ER: [31] },
+  }),
+  EEMNGCTL: register({
+    offset: 0x10110,
+    access: 'RO',
+    section: '8.2.3.2.4',
+    meaning: 'EEPROM access of the management firmware',
+    fields: { CFG_DONE0: [18], CFG_DONE1: [19] },
+  }),
+  EEMNGDATA: register({ offset: 0x10114, access: 'RO', section: '8.2.3.2.5', meaning: 'Management: EEPROM data' }),
+  FLMNGCTL: register({ offset: 0x10118, access: 'RO', section: '8.2.3.2.6', meaning: 'Management: flash control' }),
+  FLMNGDATA: register({ offset: 0x1011c, access: 'RO', section: '8.2.3.2.7', meaning: 'Management: flash data' }),
+  FLMNGCNT: register({ offset: 0x10120, access: 'RO', section: '8.2.3.2.8', meaning: 'Management: flash read count' }),
+  FLOP: register({ offset: 0x1013c, access: 'RW', section: '8.2.3.2.9', meaning: 'Flash opcode' }),
+  GRC: register({
+    offset: 0x10200,
+    access: 'RW',
+    section: '8.2.3.2.10',
+    meaning: 'General receive control',
+    fields: { MNG_EN: [0], APME: [1] },
+  }),
+} as const;

@@ -1,0 +1,14 @@
+/**
+ * The registers of the 82599, as Intel's datasheet (revision 3.4) lists them in section 8.2.3; X540 and X550 keep them,
+ * but for what their own datasheets add. Driver and device model share this table and nothing else.
+ */
+import { eeprom } from './eeprom.ts';
+import { general } from './general.ts';
+import { interrupts } from './interrupts.ts';
+import { receive } from './receive.ts';
+import { transmit } from './transmit.ts';
+
+export const ixgbe = { ...general, ...eeprom, ...interrupts, ...receive, ...transmit } as const;
+
+/** Name of a register in the table. */
+export type IxgbeRegister = keyof typeof ixgbe;
