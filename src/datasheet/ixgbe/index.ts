@@ -3,12 +3,26 @@
  * but for what their own datasheets add. Driver and device model share this table and nothing else.
  */
 import { eeprom } from './eeprom.ts';
+import { filters } from './filters.ts';
+import { flowControl } from './flow-control.ts';
 import { general } from './general.ts';
 import { interrupts } from './interrupts.ts';
+import { link } from './link.ts';
 import { receive } from './receive.ts';
+import { statistics } from './statistics.ts';
 import { transmit } from './transmit.ts';
 
-export const ixgbe = { ...general, ...eeprom, ...interrupts, ...receive, ...transmit } as const;
+export const ixgbe = {
+  ...general,
+  ...eeprom,
+  ...interrupts,
+  ...receive,
+  ...transmit,
+  ...filters,
+  ...flowControl,
+  ...link,
+  ...statistics,
+} as const;
 
 /** Name of a register in the table. */
 export type IxgbeRegister = keyof typeof ixgbe;
