@@ -11,16 +11,11 @@ import { IxyError } from '../errors.ts';
 
 /** Linux constants, compiled from the kernel's headers; all are integers. */
 export interface AddonConstants {
-  readonly PROT_READ: number;
-  readonly PROT_WRITE: number;
   readonly MAP_SHARED: number;
   readonly MAP_PRIVATE: number;
   readonly MAP_ANONYMOUS: number;
   readonly MAP_LOCKED: number;
   readonly MAP_POPULATE: number;
-  readonly MAP_HUGETLB: number;
-  readonly MAP_HUGE_2MB: number;
-  readonly MAP_HUGE_1GB: number;
   readonly MFD_CLOEXEC: number;
   readonly MFD_HUGETLB: number;
   readonly MFD_HUGE_2MB: number;
@@ -37,6 +32,7 @@ export interface AddonConstants {
   readonly EPOLLET: number;
   readonly SOCK_STREAM: number;
   readonly SOCK_SEQPACKET: number;
+  readonly SOCK_NONBLOCK: number;
 }
 
 /** What `recvmsg` returned: `length` bytes (0 = the peer closed; −1 = would block) and the descriptors passed along. */
@@ -52,24 +48,36 @@ export interface Addon {
 
   /**
    * Maps `length` bytes of `descriptor` (−1 with `MAP_ANONYMOUS`) from `offset`; the result is an ArrayBuffer over the
-   * mapping itself, no copy. It is unmapped by `munmap`, by garbage collection, or when its environment ends.
+   * mapping itself, no copy. It is always readable and writable, as JavaScript knows no read-only ArrayBuffer; `flags` is
+   * made of the `MAP_` constants here. The range must lie within a regular file, which must not shrink while it is mapped.
+   *
+   * It is unmapped by `munmap`, when its environment ends, or by garbage collection; but while a cleanup write is armed
+   * collection unmaps nothing, as a device may still be using the memory.
    */
-  mmap(descriptor: number, length: number, offset: number, protection: number, flags: number): ArrayBuffer;
+  mmap(descriptor: number, length: number, offset: number, flags: number): ArrayBuffer;
   /** Unmaps and detaches: every view over `mapping` has length 0 from now on. Throws if `mapping` is not a live mapping. */
   munmap(mapping: ArrayBuffer): void;
-  /** Locks the pages of a live mapping into memory (`mlock`). */
-  mlock(mapping: ArrayBuffer): void;
   /** Virtual address of the first byte, for /proc/self/pagemap and VFIO's DMA map. Below 2^47. */
-  addressOf(memory: ArrayBuffer | SharedArrayBuffer | ArrayBufferView): number;
+  addressOf(bytes: Uint8Array): number;
   /** A new descriptor of an unnamed memory file; `name` shows in /proc. Size it with `fs.ftruncateSync`. */
   memfdCreate(name: string, flags: number): number;
 
-  /** `ioctl` with an integer, or with bytes that the kernel may read and write in place. Returns the call's result. */
+  /**
+   * `ioctl` with an integer (0 … 2^32−1), or with bytes that the kernel may read and write in place; returns the call's
+   * result. Throws if the bytes are fewer than the request number announces. The kernel works on a copy with room behind
+   * it, so a structure that is larger than the bytes given is cut off and harms nothing.
+   */
   ioctl(descriptor: number, request: number, argument?: number | Uint8Array): number;
   /** Reads up to `length` bytes to `buffer[offset…]`; 0 at end of file, −1 where it would block (EAGAIN). */
   read(descriptor: number, buffer: Uint8Array, offset: number, length: number): number;
   /** Writes `length` bytes from `buffer[offset…]`; the count written, or −1 where it would block (EAGAIN). */
   write(descriptor: number, buffer: Uint8Array, offset: number, length: number): number;
+
+  /**
+   * Takes the exclusive advisory lock of the open file (`flock`); false if another open file holds it. It is given back
+   * when the last duplicate of the descriptor is closed, however the process ends.
+   */
+  tryLock(descriptor: number): boolean;
 
   /** A new event counter descriptor. */
   eventfd(initial: number, flags: number): number;
@@ -78,15 +86,18 @@ export interface Addon {
   epollControl(epoll: number, operation: number, descriptor: number, events: number): void;
   /**
    * Waits at most `timeoutMilliseconds` (−1: for ever, 0: a look). Fills `ready` with pairs (descriptor, events) and
-   * returns the number of pairs; 0 on time-out or on an interrupting signal.
+   * returns the number of pairs, at most 256; 0 on time-out or on an interrupting signal.
    */
   epollWait(epoll: number, ready: Int32Array, timeoutMilliseconds: number): number;
 
-  /** A connected pair of Unix sockets of `type` (`SOCK_STREAM` or `SOCK_SEQPACKET`), close-on-exec. */
+  /** A connected pair of Unix sockets of `type` (`SOCK_STREAM` or `SOCK_SEQPACKET`, `| SOCK_NONBLOCK`), close-on-exec. */
   socketPair(type: number): [number, number];
-  /** Sends `data` with `descriptors` attached (SCM_RIGHTS); the count of bytes sent, or −1 where it would block. */
+  /** Sends `data` (at least a byte) with `descriptors` attached; the count of bytes sent, or −1 where it would block. */
   sendmsg(descriptor: number, data: Uint8Array, descriptors: readonly number[]): number;
-  /** Receives into `data`, accepting up to `maximumDescriptors`; the new descriptors are close-on-exec and the caller's. */
+  /**
+   * Receives into `data`, accepting up to `maximumDescriptors` (0 … 253), which are close-on-exec and the caller's; any
+   * more that came with the message are closed.
+   */
   recvmsg(descriptor: number, data: Uint8Array, maximumDescriptors: number): ReceivedMessage;
 
   /** Pins the calling thread to these CPUs. */
@@ -95,8 +106,8 @@ export interface Addon {
   getAffinity(): number[];
 
   /**
-   * Dead man's switch: when this environment ends in whatever way (exit, uncaught exception, worker terminated), `data`
-   * is written to `descriptor` at `offset` with pwrite, before any mapping is released. Returns a token.
+   * Dead man's switch: when this environment ends (exit, uncaught exception, worker terminated; not a signal that kills),
+   * `data` is written to `descriptor` at `offset` with pwrite, before any mapping is released. Returns a token.
    * The descriptor is duplicated, so closing the original does not disarm it.
    */
   armCleanupWrite(descriptor: number, offset: number, data: Uint8Array): number;
@@ -107,7 +118,8 @@ export interface Addon {
 function load(): Addon {
   const require = createRequire(import.meta.url);
   try {
-    return require('../../build/Release/ixy.node') as Addon;
+    // IXY_ADDON: another build of it, such as the one with sanitizers.
+    return require(process.env.IXY_ADDON ?? '../../build/Release/ixy.node') as Addon;
   } catch (cause) {
     throw new IxyError(
       'ERR_NO_ADDON',

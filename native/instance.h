@@ -1,0 +1,29 @@
+// What one environment (the main thread, or a worker) holds of the addon.
+#pragma once
+
+#include <napi.h>
+
+#include "arguments.h"
+#include "mappings.h"
+
+namespace ixy {
+
+struct Instance {
+  Mappings mappings;
+
+  static Instance& Of(Napi::Env env) { return *env.GetInstanceData<Instance>(); }
+};
+
+void ExportAffinity(Napi::Object exports);
+void ExportCleanup(Napi::Object exports);
+void ExportEvents(Napi::Object exports);
+void ExportIo(Napi::Object exports);
+void ExportMemory(Napi::Object exports);
+void ExportMessages(Napi::Object exports);
+
+template <typename Function>
+void Export(Napi::Object exports, const char* name, Function function) {
+  exports.Set(name, Napi::Function::New(exports.Env(), function, name));
+}
+
+}  // namespace ixy
