@@ -117,8 +117,8 @@ export const link = {
     offset: 0x042a4,
     access: 'RO',
     section: '8.2.3.22.20',
-    meaning: 'Link status',
-    fields: { LINK_STATUS: [7], LINK_SPEED: [28, 2], LINK_UP: [30], KX_AN_COMPLETED: [31] },
+    meaning: 'Link status; SPEED_NON_STANDARD: X550 only, turns 10 Gbit/s into 2.5 and 100 Mbit/s into 5 Gbit/s',
+    fields: { LINK_STATUS: [7], SPEED_NON_STANDARD: [27], LINK_SPEED: [28, 2], LINK_UP: [30], KX_AN_COMPLETED: [31] },
   }),
   LINKS2: register({ offset: 0x04324, access: 'RO', section: '8.2.3.22.21', meaning: 'Link status 2' }),
   AUTOC2: register({
