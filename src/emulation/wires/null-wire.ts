@@ -1,0 +1,27 @@
+/** A far end that takes everything, sends nothing, and counts. */
+import type { FrameSink, WireEnd } from '../wire.ts';
+import { BYTES, FRAMES, SENT, type WireCounters, wireCounters } from './counters.ts';
+
+export class NullWire implements WireEnd {
+  readonly speed = 0;
+  connected = true;
+  readonly counters: WireCounters;
+
+  constructor(counters: WireCounters = wireCounters()) {
+    this.counters = counters;
+  }
+
+  deliver(_bytes: Uint8Array, _offset: number, length: number): boolean {
+    this.counters[SENT + FRAMES]++;
+    this.counters[SENT + BYTES] += length;
+    return true;
+  }
+
+  poll(_sink: FrameSink, _budget: number, _now: number): number {
+    return 0;
+  }
+
+  close(): void {
+    this.connected = false;
+  }
+}
