@@ -1,4 +1,4 @@
-// ioctl, read, write, flock.
+// ioctl, read, write, flock, close.
 #include <linux/ioctl.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -75,11 +75,19 @@ static Napi::Value TryLock(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), result == 0);
 }
 
+static void Close(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info, "close");
+  const int descriptor = arguments.Descriptor(0);
+  // Not repeated when interrupted: Linux has closed it by then.
+  if (close(descriptor) == -1 && errno != EINTR) throw DescriptorError(info.Env(), errno, "close", descriptor);
+}
+
 void ExportIo(Napi::Object exports) {
   Export(exports, "ioctl", Ioctl);
   Export(exports, "read", Read);
   Export(exports, "write", Write);
   Export(exports, "tryLock", TryLock);
+  Export(exports, "close", Close);
 }
 
 }  // namespace ixy

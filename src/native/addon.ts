@@ -78,6 +78,11 @@ export interface Addon {
    * when the last duplicate of the descriptor is closed, however the process ends.
    */
   tryLock(descriptor: number): boolean;
+  /**
+   * Closes a descriptor that one of these calls made. (Those from `fs` go back to `fs`: in a worker it keeps account of
+   * its own, and warns about others.)
+   */
+  close(descriptor: number): void;
 
   /** A new event counter descriptor. */
   eventfd(initial: number, flags: number): number;

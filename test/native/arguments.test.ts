@@ -87,6 +87,7 @@ describe('arguments of the addon', () => {
       ['ioctl', () => calls.ioctl(closed, 0x5401, new Uint8Array(64))],
       ['read', () => calls.read(closed, bytes, 0, 1)],
       ['write', () => calls.write(closed, bytes, 0, 1)],
+      ['close', () => calls.close(closed)],
       ['flock', () => calls.tryLock(closed)],
       ['epoll_ctl', () => calls.epollControl(closed, 1, 0, 1)],
       ['epoll_wait', () => calls.epollWait(closed, new Int32Array(2), 0)],
@@ -100,7 +101,7 @@ describe('arguments of the addon', () => {
   });
 
   it('nonsense in any place of any call ends in an exception or a result, and leaks no descriptor', () => {
-    // Descriptors are far out of use, so that whatever slips through the checks reaches no file of this process.
+    // Descriptors are far out of use, so that what slips through the checks reaches no file of this process.
     const nonsense = fc.oneof(
       fc.constantFrom(undefined, null, Number.NaN, -1, 0.5, 2 ** 31, 2 ** 53, '', 'x', {}, [], true, 10n, Symbol('s')),
       fc.constantFrom(new ArrayBuffer(0), new Uint8Array(0), new DataView(new ArrayBuffer(8)), () => 0),

@@ -101,7 +101,7 @@ describe('a cleanup write', () => {
   it('comes before the mappings go, even those that were collected as garbage', async () => {
     const { MFD_CLOEXEC, MAP_SHARED } = native.constants;
     const memory = native.memfdCreate('ixy-order', MFD_CLOEXEC);
-    onTestFinished(() => closeSync(memory));
+    onTestFinished(() => native.close(memory));
     ftruncateSync(memory, 8192);
     // A write through /proc/self/mem arrives in the file only if the mapping is still there.
     const code = `const mappings = [0, 4096].map((offset) => addon.mmap(workerData, 4096, offset, ${MAP_SHARED}));

@@ -1,4 +1,3 @@
-import { closeSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { addon } from '../../src/native/addon.ts';
 
@@ -7,7 +6,7 @@ const { EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, 
   native.constants;
 
 function closedLater(descriptor: number): number {
-  onTestFinished(() => closeSync(descriptor));
+  onTestFinished(() => native.close(descriptor));
   return descriptor;
 }
 

@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { addon } from '../../src/native/addon.ts';
-import { temporaryDirectory } from '../support/process.ts';
+import { openDescriptors, temporaryDirectory } from '../support/process.ts';
 
 const native = addon();
 const { EFD_CLOEXEC, EFD_NONBLOCK, SOCK_NONBLOCK, SOCK_STREAM } = native.constants;
@@ -18,7 +18,7 @@ function open(path: string, flags: string): number {
 
 function socketPair(type: number): [number, number] {
   const pair = native.socketPair(type);
-  onTestFinished(() => pair.forEach(closeSync));
+  onTestFinished(() => pair.forEach(native.close));
   return pair;
 }
 
@@ -55,8 +55,8 @@ describe('read and write', () => {
 
   it('write to a broken pipe throws and does not kill', () => {
     const [near, far] = native.socketPair(SOCK_STREAM);
-    onTestFinished(() => closeSync(near));
-    closeSync(far);
+    onTestFinished(() => native.close(near));
+    native.close(far);
     expect(() => native.write(near, new Uint8Array(1), 0, 1)).toThrow(expect.objectContaining({ code: 'EPIPE' }));
   });
 });
@@ -120,10 +120,21 @@ describe('tryLock', () => {
   });
 });
 
+describe('close', () => {
+  it('gives the descriptor back, once', () => {
+    const before = openDescriptors();
+    const counter = native.eventfd(0, EFD_CLOEXEC);
+    expect(openDescriptors()).toBe(before + 1);
+    native.close(counter);
+    expect(openDescriptors()).toBe(before);
+    expect(() => native.close(counter)).toThrow(expect.objectContaining({ code: 'EBADF', syscall: 'close' }));
+  });
+});
+
 describe('eventfd', () => {
   it('counts, and would block at zero', () => {
     const counter = native.eventfd(5, EFD_CLOEXEC | EFD_NONBLOCK);
-    onTestFinished(() => closeSync(counter));
+    onTestFinished(() => native.close(counter));
     const value = new BigUint64Array(1);
     const bytes = new Uint8Array(value.buffer);
     expect(native.read(counter, bytes, 0, 8)).toBe(8);

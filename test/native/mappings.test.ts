@@ -11,7 +11,7 @@ const { MAP_ANONYMOUS, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MFD_CLOEXEC } = na
 /** A memory file of `size` bytes, closed when the test is over. */
 function memoryFile(name: string, size: number): number {
   const descriptor = native.memfdCreate(name, MFD_CLOEXEC);
-  onTestFinished(() => closeSync(descriptor));
+  onTestFinished(() => native.close(descriptor));
   ftruncateSync(descriptor, size);
   return descriptor;
 }

@@ -8,7 +8,7 @@ const { SOCK_NONBLOCK, SOCK_SEQPACKET, SOCK_STREAM } = native.constants;
 
 function socketPair(type: number): [number, number] {
   const pair = native.socketPair(type);
-  onTestFinished(() => pair.forEach(closeSync));
+  onTestFinished(() => pair.forEach(native.close));
   return pair;
 }
 
@@ -33,7 +33,7 @@ describe('messages', () => {
     expect(native.sendmsg(near, Buffer.from('hello'), sent)).toBe(5);
     const data = Buffer.alloc(16);
     const { length, descriptors, truncated } = native.recvmsg(far, data, 8);
-    onTestFinished(() => descriptors.forEach(closeSync));
+    onTestFinished(() => descriptors.forEach(native.close));
     expect([length, truncated, data.toString('utf8', 0, length)]).toEqual([5, false, 'hello']);
     expect(descriptors.map((descriptor) => fstatSync(descriptor).rdev)).toEqual(
       sent.map((descriptor) => fstatSync(descriptor).rdev),
@@ -61,7 +61,7 @@ describe('messages', () => {
     expect(message.descriptors).toHaveLength(maximum);
     expect(message.truncated).toBe(true);
     expect(openDescriptors()).toBe(before + maximum);
-    message.descriptors.forEach(closeSync);
+    message.descriptors.forEach(native.close);
   });
 
   it('take as many descriptors as the kernel does', () => {
@@ -70,7 +70,7 @@ describe('messages', () => {
     native.sendmsg(near, new Uint8Array(1), new Array(253).fill(descriptor));
     const { descriptors, truncated } = native.recvmsg(far, new Uint8Array(1), 253);
     expect([descriptors.length, truncated]).toEqual([253, false]);
-    descriptors.forEach(closeSync);
+    descriptors.forEach(native.close);
   });
 
   it('a descriptor that is not open goes nowhere', () => {
@@ -82,20 +82,20 @@ describe('messages', () => {
 
   it('length 0 when the peer has closed, −1 when nothing is there yet', () => {
     const [near, far] = native.socketPair(SOCK_STREAM | SOCK_NONBLOCK);
-    onTestFinished(() => closeSync(near));
+    onTestFinished(() => native.close(near));
     expect(native.recvmsg(near, new Uint8Array(1), 1)).toEqual({ length: -1, descriptors: [], truncated: false });
-    closeSync(far);
+    native.close(far);
     expect(native.recvmsg(near, new Uint8Array(1), 1)).toEqual({ length: 0, descriptors: [], truncated: false });
   });
 
   it('sending would block: −1; to a closed peer: EPIPE', () => {
     const [near, far] = native.socketPair(SOCK_STREAM | SOCK_NONBLOCK);
-    onTestFinished(() => closeSync(near));
+    onTestFinished(() => native.close(near));
     let sent: number;
     do sent = native.sendmsg(near, new Uint8Array(65536), []);
     while (sent > 0);
     expect(sent).toBe(-1);
-    closeSync(far);
+    native.close(far);
     expect(() => native.sendmsg(near, new Uint8Array(1), [])).toThrow(expect.objectContaining({ code: 'EPIPE' }));
   });
 
