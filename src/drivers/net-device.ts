@@ -77,6 +77,11 @@ export interface NetDevice extends EventEmitter<NetDeviceEvents> {
   readonly mac: string;
   /** Payload bytes of the largest frame, without Ethernet header and CRC. */
   readonly mtu: number;
+  /**
+   * Whether this port will never receive again, although its link is up: a capture file was read to its end. Loops stop
+   * once it is true and `receive` gave nothing. Absent where traffic has no end of its own.
+   */
+  readonly ended?: boolean;
   /** The link as it is now. */
   link(): LinkState;
   /** Waits until the link is up; throws `ERR_TIMEOUT`. Default 10,000 ms. */

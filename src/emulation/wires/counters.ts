@@ -5,6 +5,12 @@
  * Frames are counted at the far end of the wire: `sent` is what left the NIC and got there, `received` is what came from
  * there. What impairments then took or added is counted beside it, by direction.
  */
+import type { WireEnd } from '../wire.ts';
+
+/** A wire's end that counts. */
+export interface Wire extends WireEnd {
+  readonly counters: WireCounters;
+}
 
 const DIRECTION = [
   'frames',

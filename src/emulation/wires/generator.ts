@@ -7,7 +7,7 @@ import type { PacketDescription } from '../../packets/packet-description.ts';
 import { SequenceChecker } from '../../packets/sequence-checker.ts';
 import { PacketStamper } from '../../packets/stamper.ts';
 import { PacketTemplate } from '../../packets/template.ts';
-import type { FrameSink, WireEnd } from '../wire.ts';
+import type { FrameSink } from '../wire.ts';
 import {
   BYTES,
   CHECK_CORRUPTED,
@@ -20,6 +20,7 @@ import {
   FRAMES,
   RECEIVED,
   SENT,
+  type Wire,
   type WireCounters,
   wireCounters,
 } from './counters.ts';
@@ -40,7 +41,7 @@ export interface GeneratorOptions {
   readonly check?: boolean;
 }
 
-export class GeneratorWire implements WireEnd {
+export class GeneratorWire implements Wire {
   readonly speed = 10_000;
   connected = true;
   readonly counters: WireCounters;

@@ -3,8 +3,8 @@
  * happens to which frame follows from the seed and from the model's time alone, so a failing run can be run again.
  */
 import { IxyError } from '../../errors.ts';
-import type { FrameSink, WireEnd } from '../wire.ts';
-import { RECEIVED, SENT, type WireCounters } from './counters.ts';
+import type { FrameSink } from '../wire.ts';
+import { RECEIVED, SENT, type Wire, type WireCounters } from './counters.ts';
 import { ImpairedLane } from './impaired-lane.ts';
 
 export interface Impairments {
@@ -35,26 +35,31 @@ export interface Impairments {
   readonly direction?: 'both' | 'sent' | 'received';
 }
 
-/** `end` behind a bad line; `end` itself, at no cost, if there is nothing bad about it. Closing it closes `end`. */
-export function impair(end: WireEnd, impairments: Impairments, counters: WireCounters): WireEnd {
+/**
+ * `end` behind a bad line, which counts in the end's own counters; `end` itself, at no cost, if there is nothing bad about
+ * it. Closing it closes `end`.
+ */
+export function impair(end: Wire, impairments: Impairments): Wire {
   check(impairments);
   const { bitsPerSecond, framesPerSecond, delay, jitter, loss, duplicate, reorder, corrupt } = impairments;
   const any = [bitsPerSecond, framesPerSecond, delay, jitter, loss, duplicate, reorder, corrupt].some((value) => value);
-  return any ? new ImpairedWire(end, impairments, counters) : end;
+  return any ? new ImpairedWire(end, impairments) : end;
 }
 
-class ImpairedWire implements WireEnd {
+class ImpairedWire implements Wire {
   readonly speed: number;
-  readonly #end: WireEnd;
+  readonly counters: WireCounters;
+  readonly #end: Wire;
   readonly #departing: ImpairedLane | undefined;
   readonly #arriving: ImpairedLane | undefined;
 
-  constructor(end: WireEnd, impairments: Impairments, counters: WireCounters) {
+  constructor(end: Wire, impairments: Impairments) {
     const { bitsPerSecond, direction = 'both' } = impairments;
     this.speed = bitsPerSecond ? Math.ceil(bitsPerSecond / 1e6) : end.speed;
     this.#end = end;
-    this.#departing = direction === 'received' ? undefined : new ImpairedLane(impairments, counters, SENT);
-    this.#arriving = direction === 'sent' ? undefined : new ImpairedLane(impairments, counters, RECEIVED);
+    this.counters = end.counters;
+    this.#departing = direction === 'received' ? undefined : new ImpairedLane(impairments, end.counters, SENT);
+    this.#arriving = direction === 'sent' ? undefined : new ImpairedLane(impairments, end.counters, RECEIVED);
   }
 
   get connected(): boolean {

@@ -1,8 +1,8 @@
 /** A far end that takes everything, sends nothing, and counts. */
-import type { FrameSink, WireEnd } from '../wire.ts';
-import { BYTES, FRAMES, SENT, type WireCounters, wireCounters } from './counters.ts';
+import type { FrameSink } from '../wire.ts';
+import { BYTES, FRAMES, SENT, type Wire, type WireCounters, wireCounters } from './counters.ts';
 
-export class NullWire implements WireEnd {
+export class NullWire implements Wire {
   readonly speed = 0;
   connected = true;
   readonly counters: WireCounters;

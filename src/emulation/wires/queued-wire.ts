@@ -1,9 +1,9 @@
 /** The half that most wires have in common: frames on their way to the NIC wait in a ring, and both ways are counted. */
-import type { FrameSink, WireEnd } from '../wire.ts';
-import { BYTES, FRAMES, RECEIVED, SENT, type WireCounters, wireCounters } from './counters.ts';
+import type { FrameSink } from '../wire.ts';
+import { BYTES, FRAMES, RECEIVED, SENT, type Wire, type WireCounters, wireCounters } from './counters.ts';
 import type { FrameRing } from './frame-ring.ts';
 
-export abstract class QueuedWire implements WireEnd {
+export abstract class QueuedWire implements Wire {
   readonly speed: number;
   counters: WireCounters;
   protected readonly arriving: FrameRing;

@@ -7,7 +7,7 @@
  */
 import { closeSync } from 'node:fs';
 import { type Addon, addon } from '../../native/addon.ts';
-import type { FrameSink, WireEnd } from '../wire.ts';
+import type { FrameSink } from '../wire.ts';
 import {
   BYTES,
   DROPPED_REFUSED,
@@ -15,6 +15,7 @@ import {
   FRAMES,
   RECEIVED,
   SENT,
+  type Wire,
   type WireCounters,
   wireCounters,
 } from './counters.ts';
@@ -24,7 +25,7 @@ import { openTap, type TapOptions } from './tap-device.ts';
 /** Larger than any frame of an interface with the largest MTU. */
 const BUFFER_SIZE = 1 << 16;
 
-export class TapWire implements WireEnd {
+export class TapWire implements Wire {
   readonly speed = 0;
   readonly name: string;
   readonly counters: WireCounters;

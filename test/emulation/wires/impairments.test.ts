@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CallbackWire } from '../../../src/emulation/wires/callback.ts';
-import { wireCounters, wireStatistics } from '../../../src/emulation/wires/counters.ts';
+import { wireStatistics } from '../../../src/emulation/wires/counters.ts';
 import { type Impairments, impair } from '../../../src/emulation/wires/impairments.ts';
 import { Random } from '../../../src/emulation/wires/random.ts';
 import { Collector, deliver, numberedFrame, numberOf } from './frames.ts';
@@ -9,8 +9,7 @@ import { Collector, deliver, numberedFrame, numberOf } from './frames.ts';
 /** Sends `count` frames through the line, one a microsecond, and returns what came out at the far end. */
 function sendThrough(impairments: Impairments, count: number, length = 60) {
   const far = new Collector();
-  const counters = wireCounters();
-  const wire = impair(new CallbackWire({ onFrame: far.deliver }), { direction: 'sent', ...impairments }, counters);
+  const wire = impair(new CallbackWire({ onFrame: far.deliver }), { direction: 'sent', ...impairments });
   let now = 0;
   for (let i = 0; i < count; i++, now += 1000) {
     while (!deliver(wire, numberedFrame(i, length))) {
@@ -20,7 +19,7 @@ function sendThrough(impairments: Impairments, count: number, length = 60) {
     wire.poll(far, 0, now);
   }
   wire.close();
-  return { far, statistics: wireStatistics(counters).sent };
+  return { far, statistics: wireStatistics(wire.counters).sent };
 }
 
 const ascending = (numbers: number[]) => [...numbers].sort((a, b) => a - b);
@@ -28,18 +27,14 @@ const ascending = (numbers: number[]) => [...numbers].sort((a, b) => a - b);
 describe('impair', () => {
   it('gives back the end itself when there is nothing to impair', () => {
     const end = new CallbackWire();
-    expect(impair(end, {}, wireCounters())).toBe(end);
-    expect(impair(end, { loss: 0, delay: 0, seed: 3 }, wireCounters())).toBe(end);
+    expect(impair(end, {})).toBe(end);
+    expect(impair(end, { loss: 0, delay: 0, seed: 3 })).toBe(end);
   });
 
   it('refuses what cannot be', () => {
-    expect(() => impair(new CallbackWire(), { loss: 1.5 }, wireCounters())).toThrow(
-      'loss must be from 0 to 1, found 1.5',
-    );
-    expect(() => impair(new CallbackWire(), { delay: -1 }, wireCounters())).toThrow('delay must be');
-    expect(() => impair(new CallbackWire(), { reorder: 0.1, reorderBy: 0 }, wireCounters())).toThrow(
-      'reorderBy must be',
-    );
+    expect(() => impair(new CallbackWire(), { loss: 1.5 })).toThrow('loss must be from 0 to 1, found 1.5');
+    expect(() => impair(new CallbackWire(), { delay: -1 })).toThrow('delay must be');
+    expect(() => impair(new CallbackWire(), { reorder: 0.1, reorderBy: 0 })).toThrow('reorderBy must be');
   });
 
   it('loses, repeats and damages at the rate asked for, and accounts for each frame', () => {
@@ -81,7 +76,7 @@ describe('impair', () => {
 
   it('does not hold back a frame for ever that nobody overtakes', () => {
     const far = new Collector();
-    const wire = impair(new CallbackWire({ onFrame: far.deliver }), { reorder: 1 }, wireCounters());
+    const wire = impair(new CallbackWire({ onFrame: far.deliver }), { reorder: 1 });
     deliver(wire, numberedFrame(1));
     wire.poll(far, 0, 10);
     expect(far.numbers).toEqual([]);
@@ -100,7 +95,7 @@ describe('impair', () => {
     const arrivals: number[] = [];
     let now = 0;
     const end = new CallbackWire({ onFrame: () => arrivals.push(now) > 0 });
-    const wire = impair(end, { delay: 50_000, jitter: 20_000 }, wireCounters());
+    const wire = impair(end, { delay: 50_000, jitter: 20_000 });
     for (let i = 0; i < 100; i++) {
       now = i * 100_000;
       wire.poll(new Collector(), 0, now);
@@ -128,7 +123,7 @@ describe('impair', () => {
     const far = new Collector();
     let arrived = 0;
     const end = new CallbackWire({ onFrame: () => ++arrived > 0 });
-    const wire = impair(end, { direction: 'sent', ...impairments }, wireCounters());
+    const wire = impair(end, { direction: 'sent', ...impairments });
     const frame = numberedFrame(0, length);
     // As long as 1000 frames take, in steps of a thousandth of it; the sender always has more.
     const span = 1000 * (1e9 / perSecond);
@@ -140,7 +135,7 @@ describe('impair', () => {
   });
 
   it('bounds what is in flight: the sender waits', () => {
-    const wire = impair(new CallbackWire(), { delay: 1e9, frames: 16 }, wireCounters());
+    const wire = impair(new CallbackWire(), { delay: 1e9, frames: 16 });
     let taken = 0;
     while (deliver(wire, numberedFrame(taken))) taken++;
     expect(taken).toBe(16);
@@ -148,14 +143,13 @@ describe('impair', () => {
 
   it('impairs the way to the NIC too, and separately', () => {
     const end = new CallbackWire({ frames: 4096 });
-    const counters = wireCounters();
-    const wire = impair(end, { loss: 0.5, delay: 1000, direction: 'received' }, counters);
+    const wire = impair(end, { loss: 0.5, delay: 1000, direction: 'received' });
     for (let i = 0; i < 2000; i++) end.send(numberedFrame(i));
     const nic = new Collector();
     wire.poll(nic, 4096, 0);
     expect(nic.frames.length).toBe(0);
     wire.poll(nic, 4096, 1000);
-    const { sent, received } = wireStatistics(counters);
+    const { sent, received } = wireStatistics(wire.counters);
     expect(nic.frames.length).toBe(2000 - received.lost);
     expectRate(received.lost, 2000, 0.5);
     expect(sent.lost).toBe(0);
