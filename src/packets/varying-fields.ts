@@ -37,24 +37,28 @@ export class VaryingFields {
 
   /** Writes every field, 32 bits wide, of the packet at `offset`, advances, and returns the sum of the words written. */
   write32(bytes: Uint8Array, offset: number): number {
+    const offsets = this.#offsets;
+    const values = this.#values;
     let sum = 0;
-    for (let i = 0; i < this.#offsets.length; i++) {
-      const value = this.#values[i];
-      write32(bytes, offset + this.#offsets[i], value);
+    for (let i = 0; i < offsets.length; i++) {
+      const value = values[i];
+      write32(bytes, offset + offsets[i], value);
       sum += (value >>> 16) + (value & 0xffff);
-      this.#values[i] = value === this.#lasts[i] ? this.#firsts[i] : value + this.#steps[i];
+      values[i] = value === this.#lasts[i] ? this.#firsts[i] : value + this.#steps[i];
     }
     return sum;
   }
 
   /** The same for fields of 16 bits. */
   write16(bytes: Uint8Array, offset: number): number {
+    const offsets = this.#offsets;
+    const values = this.#values;
     let sum = 0;
-    for (let i = 0; i < this.#offsets.length; i++) {
-      const value = this.#values[i];
-      write16(bytes, offset + this.#offsets[i], value);
+    for (let i = 0; i < offsets.length; i++) {
+      const value = values[i];
+      write16(bytes, offset + offsets[i], value);
       sum += value;
-      this.#values[i] = value === this.#lasts[i] ? this.#firsts[i] : value + this.#steps[i];
+      values[i] = value === this.#lasts[i] ? this.#firsts[i] : value + this.#steps[i];
     }
     return sum;
   }

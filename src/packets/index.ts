@@ -1,0 +1,27 @@
+/** Header codecs, checksums, templates and capture files: everything about packets that needs no device. */
+export * from './addresses.ts';
+export * from './arp.ts';
+export { read16, read32, write16, write32 } from './bytes.ts';
+export * from './capture-file.ts';
+export * from './capture-parser.ts';
+export * from './capture-record.ts';
+export * from './capture-writer.ts';
+export * from './checksum.ts';
+export * from './ethernet.ts';
+export { HeaderView } from './header-view.ts';
+export * from './icmp.ts';
+export * from './icmpv6.ts';
+export * from './ip.ts';
+export * from './ipv4.ts';
+export * from './ipv6.ts';
+export { LINKTYPE_ETHERNET, LINKTYPE_IPV4, LINKTYPE_IPV6, LINKTYPE_RAW } from './link-type.ts';
+export type * from './packet-description.ts';
+export * from './sequence.ts';
+export * from './sequence-checker.ts';
+export * from './stack.ts';
+export * from './stamper.ts';
+export * from './tcp.ts';
+export * from './template.ts';
+export * from './udp.ts';
+export { checksumsValid } from './verify.ts';
+export * from './vlan.ts';
