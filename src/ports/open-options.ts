@@ -1,0 +1,30 @@
+/** What a program asks of a port, whatever kind it is. */
+import type { DmaMemory } from '../memory/dma-memory.ts';
+import type { PacketPool } from '../memory/packet-pool.ts';
+
+export interface OpenOptions {
+  /** Receive and transmit queues; default 1. Ports without a NIC have one each. */
+  readonly rxQueues?: number;
+  readonly txQueues?: number;
+  /** Descriptors per ring; default and range are the driver's. */
+  readonly rxRingSize?: number;
+  readonly txRingSize?: number;
+  /** Payload bytes of the largest frame; default 1500. */
+  readonly mtu?: number;
+  /** Receive every frame, whoever it is for. Default false; ports without a NIC always do. */
+  readonly promiscuous?: boolean;
+  /** Where received packets go; it stays the caller's. Default: a pool of the port's own, closed with it. */
+  readonly pool?: PacketPool;
+  /**
+   * Gives at least `minimumBytes` for rings and pools; the port frees it. Default: huge pages for PCI devices, ordinary
+   * memory for others. Use `allocateHugeMemory` for another port too if a PCI device shall send what it receives.
+   */
+  readonly allocateMemory?: (minimumBytes: number) => DmaMemory;
+  /** Check at every burst who owns which packet. Default: whether IXY_CHECK is set to 1. */
+  readonly checked?: boolean;
+  /**
+   * What the port is for; default 'both'. It decides for a port that can do one of the two only: a capture file is written
+   * for 'transmit', read for 'receive', and for 'both' read if it exists.
+   */
+  readonly use?: 'receive' | 'transmit' | 'both';
+}

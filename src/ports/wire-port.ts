@@ -1,0 +1,177 @@
+/**
+ * A port without a NIC: a TAP interface or a capture file, read and written by the packet loop itself. It has one queue
+ * each way, receives everything (there is no address filter), and its MAC is merely what loops use as a source.
+ */
+import { EventEmitter } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
+import { closeOnExit } from '../drivers/lifecycle.ts';
+import type {
+  DeviceCapabilities,
+  DeviceStatistics,
+  LinkState,
+  NetDevice,
+  NetDeviceEvents,
+} from '../drivers/net-device.ts';
+import { ENDED, wireStatistics } from '../emulation/wires/counters.ts';
+import type { Wire } from '../emulation/wires/index.ts';
+import { checkInteger, IxyError } from '../errors.ts';
+import type { PacketPool } from '../memory/packet-pool.ts';
+import { nextMac } from './mac-addresses.ts';
+import type { OpenOptions } from './open-options.ts';
+import { softPool } from './pools.ts';
+import { WireRxQueue, WireTxQueue } from './wire-queues.ts';
+
+/** Mbit/s that a port announces whose wire has no limit of its own. */
+const SPEED = 10_000;
+const MTU = 9216;
+const LINK_POLL_MILLISECONDS = 10;
+
+export interface WirePortOptions {
+  readonly name: string;
+  readonly driver: string;
+  readonly description: string;
+  /** Closed with the port. */
+  readonly wire: Wire;
+  /** Where received packets go. */
+  readonly pool: PacketPool;
+  /** Called when the port is closed, after its wire. */
+  readonly onClose: () => void;
+}
+
+/**
+ * Opens a port over `wire`, with a pool of its own unless the program has given one. Throws `ERR_ARGUMENT`, and closes the
+ * wire, if more than one queue is asked for.
+ */
+export function openWirePort(description: Omit<WirePortOptions, 'pool' | 'onClose'>, options: OpenOptions): WirePort {
+  try {
+    checkInteger(`${description.name}: rxQueues`, options.rxQueues ?? 1, 1, 1);
+    checkInteger(`${description.name}: txQueues`, options.txQueues ?? 1, 1, 1);
+    const pool = options.pool ?? softPool(description.name, options);
+    const onClose = () => {
+      if (!options.pool) pool.close();
+    };
+    return new WirePort({ ...description, pool, onClose });
+  } catch (error) {
+    description.wire.close();
+    throw error;
+  }
+}
+
+export class WirePort extends EventEmitter<NetDeviceEvents> implements NetDevice {
+  readonly name: string;
+  readonly driver: string;
+  readonly description: string;
+  readonly rx: readonly [WireRxQueue];
+  readonly tx: readonly [WireTxQueue];
+  readonly mtu = MTU;
+  readonly capabilities: DeviceCapabilities = {
+    maxRxQueues: 1,
+    maxTxQueues: 1,
+    maxMtu: MTU,
+    speeds: [SPEED],
+    features: ['multi-buffer'],
+  };
+  readonly #wire: Wire;
+  readonly #onClose: () => void;
+  #mac = nextMac();
+  #up: boolean;
+  #closed = false;
+  /** What a file still buffers is written also when the program forgets to close the port. */
+  readonly #forget = closeOnExit(this);
+
+  constructor(options: WirePortOptions) {
+    super();
+    this.name = options.name;
+    this.driver = options.driver;
+    this.description = options.description;
+    this.#wire = options.wire;
+    this.#onClose = options.onClose;
+    this.#up = options.wire.connected;
+    this.rx = [new WireRxQueue(options.wire, options.pool, () => this.#noticeLink())];
+    this.tx = [new WireTxQueue(options.wire)];
+  }
+
+  get mac(): string {
+    return this.#mac;
+  }
+
+  get ended(): boolean {
+    return this.#wire.counters[ENDED] !== 0;
+  }
+
+  link(): LinkState {
+    const up = this.#wire.connected;
+    return { up, speed: up ? this.#wire.speed || SPEED : 0, fullDuplex: true };
+  }
+
+  async waitForLink(timeoutMilliseconds = 10_000): Promise<LinkState> {
+    const deadline = performance.now() + timeoutMilliseconds;
+    while (!this.link().up) {
+      if (performance.now() >= deadline) {
+        throw new IxyError(
+          'ERR_TIMEOUT',
+          `${this.name}: no link after ${timeoutMilliseconds} ms; is its interface gone?`,
+        );
+      }
+      await setTimeout(LINK_POLL_MILLISECONDS);
+    }
+    return this.link();
+  }
+
+  setMac(mac: string): void {
+    this.#mac = mac;
+  }
+
+  /** Nothing to do: a wire has no filter. */
+  setPromiscuous(_enabled: boolean): void {}
+
+  /** Nothing to do: a wire has no filter. */
+  setAllMulticast(_enabled: boolean): void {}
+
+  statistics(): DeviceStatistics {
+    const { sent, received } = wireStatistics(this.#wire.counters);
+    return {
+      rxPackets: received.frames,
+      rxBytes: received.bytes,
+      txPackets: sent.frames,
+      txBytes: sent.bytes,
+      rxDropped: received.droppedRefused + received.droppedUnplugged,
+      rxErrors: 0,
+      txDropped: sent.droppedRefused + sent.droppedUnplugged + this.tx[0].tooLong,
+      txErrors: 0,
+    };
+  }
+
+  counters(): Record<string, number> {
+    const { sent, received } = wireStatistics(this.#wire.counters);
+    const { noBuffer } = this.rx[0];
+    return { ...prefixed('sent', sent), ...prefixed('received', received), noBuffer, tooLong: this.tx[0].tooLong };
+  }
+
+  /** None: there is no hardware, not even an emulated one. */
+  registers(): Record<string, number> {
+    return {};
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#forget();
+    try {
+      this.#wire.close();
+      this.#onClose();
+    } finally {
+      this.emit('closed');
+    }
+  }
+
+  #noticeLink(): void {
+    if (this.#wire.connected === this.#up) return;
+    this.#up = this.#wire.connected;
+    this.emit('link', this.link());
+  }
+}
+
+function prefixed(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, value]));
+}
