@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "instance.h"
@@ -20,6 +21,7 @@ static Napi::Object Constants(Napi::Env env) {
   CONSTANT(EPOLLIN) CONSTANT(EPOLLOUT) CONSTANT(EPOLLERR) CONSTANT(EPOLLHUP) CONSTANT(EPOLLET)
   CONSTANT(SOCK_STREAM) CONSTANT(SOCK_SEQPACKET) CONSTANT(SOCK_NONBLOCK)
 #undef CONSTANT
+  constants.Set("PAGE_SIZE", static_cast<double>(sysconf(_SC_PAGESIZE)));
   constants.Freeze();
   return constants;
 }

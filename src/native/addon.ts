@@ -9,7 +9,7 @@
 import { createRequire } from 'node:module';
 import { IxyError } from '../errors.ts';
 
-/** Linux constants, compiled from the kernel's headers; all are integers. */
+/** Linux constants, compiled from the system's headers; all are integers. */
 export interface AddonConstants {
   readonly MAP_SHARED: number;
   readonly MAP_PRIVATE: number;
@@ -33,6 +33,8 @@ export interface AddonConstants {
   readonly SOCK_STREAM: number;
   readonly SOCK_SEQPACKET: number;
   readonly SOCK_NONBLOCK: number;
+  /** Bytes in an ordinary page of this machine. */
+  readonly PAGE_SIZE: number;
 }
 
 /** What `recvmsg` returned: `length` bytes (0 = the peer closed; −1 = would block) and the descriptors passed along. */
