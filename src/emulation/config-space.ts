@@ -1,0 +1,76 @@
+/**
+ * PCI configuration space of an emulated device: bytes, and a mask of what software may write. (PCI Local Bus
+ * Specification 3.0, chapter 6.)
+ */
+import { IxyError } from '../errors.ts';
+import type { PciConfigSpace } from '../pci/pci-device.ts';
+
+export class ConfigSpace implements PciConfigSpace {
+  /** Called after each write with the first byte written and the bytes' number. */
+  onWrite: (offset: number, length: number) => void = () => {};
+  readonly #bytes: DataView;
+  readonly #writable: Uint8Array;
+  readonly #initial: Uint8Array;
+
+  /** `initial`: the content after a reset; `writable`: a mask, as long, of the bits that software may change. */
+  constructor(initial: Uint8Array, writable: Uint8Array) {
+    this.#initial = initial;
+    this.#writable = writable;
+    this.#bytes = new DataView(initial.slice().buffer);
+  }
+
+  /** Puts back the initial content. */
+  reset(): void {
+    new Uint8Array(this.#bytes.buffer).set(this.#initial);
+  }
+
+  read8(offset: number): number {
+    return this.#bytes.getUint8(this.#checked(offset, 1));
+  }
+
+  read16(offset: number): number {
+    return this.#bytes.getUint16(this.#checked(offset, 2), true);
+  }
+
+  read32(offset: number): number {
+    return this.#bytes.getUint32(this.#checked(offset, 4), true);
+  }
+
+  write8(offset: number, value: number): void {
+    this.#write(offset, 1, value);
+  }
+
+  write16(offset: number, value: number): void {
+    this.#write(offset, 2, value);
+  }
+
+  write32(offset: number, value: number): void {
+    this.#write(offset, 4, value);
+  }
+
+  /** Sets bits that software cannot write, or clears those that clear themselves. */
+  force16(offset: number, value: number): void {
+    this.#bytes.setUint16(offset, value, true);
+  }
+
+  #write(offset: number, length: number, value: number): void {
+    this.#checked(offset, length);
+    for (let i = 0; i < length; i++) {
+      const at = offset + i;
+      const mask = this.#writable[at];
+      const written = (value >>> (8 * i)) & 0xff;
+      this.#bytes.setUint8(at, (this.#bytes.getUint8(at) & ~mask) | (written & mask));
+    }
+    this.onWrite(offset, length);
+  }
+
+  #checked(offset: number, length: number): number {
+    if (Number.isInteger(offset) && offset >= 0 && offset % length === 0 && offset + length <= this.#writable.length) {
+      return offset;
+    }
+    throw new IxyError(
+      'ERR_ARGUMENT',
+      `configuration space has ${this.#writable.length} bytes, accessed by aligned words; found ${length} bytes at ${offset}`,
+    );
+  }
+}

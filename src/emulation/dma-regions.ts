@@ -1,0 +1,57 @@
+/**
+ * The memory that emulated devices can reach, seen from the device: a table from device addresses to bytes. Each thread
+ * with devices on it has its own table over the same memory.
+ */
+import { FrameCopier } from './wires/frame-copier.ts';
+
+/** Memory at a device address. A region whose memory was taken away has size 0, so that cached translations miss. */
+export interface DmaRegion {
+  readonly address: number;
+  size: number;
+  /** No single buffer may straddle a multiple of this. */
+  readonly pageSize: number;
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  /** Copies into `bytes`. */
+  readonly copier: FrameCopier;
+}
+
+function region(address: number, memory: ArrayBuffer | SharedArrayBuffer, size: number, pageSize: number): DmaRegion {
+  const bytes = new Uint8Array(memory, 0, size);
+  const words = new Int32Array(memory, 0, size >>> 2);
+  return { address, size, pageSize, bytes, words, copier: new FrameCopier(bytes) };
+}
+
+/** A region without memory, where translations begin. */
+export const NOWHERE = region(0, new ArrayBuffer(0), 0, 1);
+
+export class DmaRegions {
+  readonly #regions: DmaRegion[] = [];
+
+  add(address: number, memory: ArrayBuffer | SharedArrayBuffer, size: number, pageSize: number): void {
+    this.#regions.push(region(address, memory, size, pageSize));
+  }
+
+  /** Removes the region that begins at `address`; false if there is none. */
+  remove(address: number): boolean {
+    const index = this.#regions.findIndex((candidate) => candidate.address === address);
+    if (index < 0) return false;
+    this.#regions[index].size = 0;
+    this.#regions.splice(index, 1);
+    return true;
+  }
+
+  /** The region that holds all of `address … address+length-1`, or undefined. */
+  find(address: number, length: number): DmaRegion | undefined {
+    for (const candidate of this.#regions) {
+      const offset = address - candidate.address;
+      if (offset >= 0 && offset + length <= candidate.size) return candidate;
+    }
+    return undefined;
+  }
+
+  /** Every region, in the order of mapping. */
+  list(): readonly DmaRegion[] {
+    return this.#regions;
+  }
+}

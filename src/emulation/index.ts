@@ -1,0 +1,11 @@
+/** Emulated devices: the models, the ways they run, and what can be plugged into them. */
+export type { DmaRegions } from './dma-regions.ts';
+export { DEFAULT_MAC, type EmulatedDeviceOptions, EmulatedPciDevice } from './emulated-device.ts';
+export { EmulatedDomain } from './iommu.ts';
+export type { Fault, FaultKind, Faults } from './ixgbe/faults.ts';
+export { IxgbeModel, type IxgbeModelOptions } from './ixgbe/model.ts';
+export { IXGBE_RULES, type IxgbeRule } from './ixgbe/rules.ts';
+export type { RuleText, Violation } from './judge.ts';
+export { Simulation, type Steppable } from './simulation.ts';
+export type { FrameSink, WireEnd } from './wire.ts';
+export * from './wires/index.ts';

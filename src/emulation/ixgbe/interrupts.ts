@@ -1,0 +1,197 @@
+/**
+ * Interrupt causes, masks and moderation (datasheet rev 3.4, section 7.3). Causes of the queues are vectors 0 … 63, of
+ * which the first 16 show in EICR; bits 16 … 31 of EICR are the others.
+ */
+import { ixgbe } from '../../datasheet/ixgbe/index.ts';
+import { MICROSECOND, type ModelContext } from './context.ts';
+import { MsixTable } from './msix-table.ts';
+
+const VECTORS = 64;
+const QUEUES = 128;
+const QUEUE_BITS = 0xffff;
+/** Causes that EICR keeps when it is read with GPIE.OCD: the queues', and bits 30 and 31. */
+const KEPT_WITH_OCD = 0xc000_ffff | 0;
+const VALID = 0x80;
+const NO_VECTOR = -1;
+
+const { GPIE, EIMS_EXT, EIAM_EXT, EIAM, EIAC, EITR, IVAR, IVAR_MISC } = ixgbe;
+
+export class Interrupts {
+  readonly msix: MsixTable;
+  /** Called for each interrupt: the MSI-X vector, or 0 for the interrupt line. */
+  onInterrupt: (vector: number) => void = () => {};
+  readonly #context: ModelContext;
+  // Causes, masks, and causes not yet announced: two words of vectors, then the other causes.
+  readonly #causes = new Int32Array(3);
+  readonly #mask = new Int32Array(3);
+  readonly #unsent = new Int32Array(3);
+  readonly #rxVector = new Int8Array(QUEUES).fill(NO_VECTOR);
+  readonly #txVector = new Int8Array(QUEUES).fill(NO_VECTOR);
+  /** When each vector may fire again. */
+  readonly #quietUntil = new Float64Array(VECTORS);
+
+  constructor(context: ModelContext) {
+    this.#context = context;
+    this.msix = new MsixTable(context);
+    this.msix.onMessage = (vector) => this.onInterrupt(vector);
+    const { registers } = context;
+    registers.onRead(ixgbe.EICR, () => this.#readCauses());
+    registers.onWrite(ixgbe.EICR, (_value, _before, _i, written) => this.#quietly(() => this.#clear(written)));
+    registers.onWrite(ixgbe.EICS, (value) => this.#quietly(() => this.#raiseWord(value)));
+    registers.onRead(ixgbe.EIMS, () => (this.#mask[0] & QUEUE_BITS) | this.#mask[2]);
+    registers.onWrite(ixgbe.EIMS, (value) => this.#quietly(() => this.#unmask(value & QUEUE_BITS, 0, value)));
+    registers.onWrite(ixgbe.EIMC, (value) => this.#quietly(() => this.#maskOff(value & QUEUE_BITS, 0, value)));
+    registers.onWrite(ixgbe.EICS_EXT, (value, _before, i) => this.#quietly(() => this.#raise(i, value)));
+    registers.onRead(EIMS_EXT, (_stored, i) => this.#mask[i]);
+    registers.onWrite(EIMS_EXT, (value, _before, i) =>
+      this.#quietly(() => this.#unmask(i === 0 ? value : 0, i === 1 ? value : 0, 0)),
+    );
+    registers.onWrite(ixgbe.EIMC_EXT, (value, _before, i) =>
+      this.#quietly(() => this.#maskOff(i === 0 ? value : 0, i === 1 ? value : 0, 0)),
+    );
+    registers.onWrite(IVAR, (value, _before, index) => {
+      this.#mapQueues(value, index);
+      return value;
+    });
+  }
+
+  /** Whether any cause is enabled. */
+  get anyUnmasked(): boolean {
+    return (this.#mask[0] | this.#mask[1] | this.#mask[2]) !== 0;
+  }
+
+  reset(): void {
+    this.#causes.fill(0);
+    this.#mask.fill(0);
+    this.#unsent.fill(0);
+    this.#rxVector.fill(NO_VECTOR);
+    this.#txVector.fill(NO_VECTOR);
+    this.#quietUntil.fill(0);
+  }
+
+  /** A queue has written back descriptors. */
+  queueEvent(side: 'rx' | 'tx', queue: number): void {
+    const vector = side === 'rx' ? this.#rxVector[queue] : this.#txVector[queue];
+    if (vector !== NO_VECTOR) this.#raise(vector >>> 5, 1 << (vector & 31));
+  }
+
+  /** Sets other causes: bits of EICR from 16 on. */
+  raiseOther(bits: number): void {
+    this.#raise(2, bits & ~QUEUE_BITS);
+  }
+
+  /** Sends what is due. To be called after each burst. */
+  evaluate(): void {
+    const due0 = this.#unsent[0] & this.#mask[0];
+    const due1 = this.#unsent[1] & this.#mask[1];
+    const other = this.#unsent[2] & this.#mask[2];
+    if ((due0 | due1 | other) === 0) return;
+    if (!this.msix.enabled) {
+      if (this.#allowed(0)) {
+        this.#unsent.fill(0);
+        this.onInterrupt(0);
+      }
+      return;
+    }
+    this.#sendVectors(0, due0);
+    this.#sendVectors(1, due1);
+    if (other !== 0) this.#sendOther(other);
+  }
+
+  #sendVectors(word: number, due: number): void {
+    for (let rest = due; rest !== 0; rest &= rest - 1) {
+      const bit = 31 - Math.clz32(rest & -rest);
+      this.#message(word * 32 + bit, word, 1 << bit);
+    }
+  }
+
+  #sendOther(due: number): void {
+    const entry = this.#context.registers.get(IVAR_MISC) >>> 8;
+    if ((entry & VALID) !== 0) this.#message(entry & (VECTORS - 1), 2, due);
+  }
+
+  /** Sends the message for `bits` of word `word`, then clears and masks by itself what it was told to. */
+  #message(vector: number, word: number, bits: number): void {
+    if (!this.#allowed(vector)) return;
+    const { registers } = this.#context;
+    this.#unsent[word] &= ~bits;
+    const clears = word === 2 ? registers.get(EIAC) : word === 0 ? registers.get(EIAC) | ~QUEUE_BITS : -1;
+    this.#causes[word] &= ~(bits & clears);
+    if ((registers.get(GPIE) & GPIE.bits.EIAME.mask) !== 0) this.#mask[word] &= ~(bits & this.#autoMask(word));
+    this.msix.post(vector);
+  }
+
+  #autoMask(word: number): number {
+    const { registers } = this.#context;
+    if (word === 2) return registers.get(EIAM);
+    return registers.get(EIAM_EXT, word) | (word === 0 ? registers.get(EIAM) & QUEUE_BITS : 0);
+  }
+
+  /** Throttling: whether the vector's interval has passed; if so, the next one begins. */
+  #allowed(vector: number): boolean {
+    const { timers, registers } = this.#context;
+    if (timers.now < this.#quietUntil[vector]) return false;
+    const interval = (registers.get(EITR, vector) & EITR.bits.ITR_INTERVAL.mask) >>> EITR.bits.ITR_INTERVAL.shift;
+    this.#quietUntil[vector] = timers.now + interval * 2 * MICROSECOND;
+    return true;
+  }
+
+  #raise(word: number, bits: number): void {
+    this.#unsent[word] |= bits & ~this.#causes[word];
+    this.#causes[word] |= bits;
+  }
+
+  /** Causes in the layout of EICR. */
+  #raiseWord(bits: number): void {
+    this.#raise(0, bits & QUEUE_BITS);
+    this.#raise(2, bits & ~QUEUE_BITS);
+  }
+
+  #unmask(low: number, high: number, other: number): void {
+    this.#mask[0] |= low;
+    this.#mask[1] |= high;
+    this.#mask[2] |= other & ~QUEUE_BITS;
+    this.evaluate();
+  }
+
+  #maskOff(low: number, high: number, other: number): void {
+    this.#mask[0] &= ~low;
+    this.#mask[1] &= ~high;
+    this.#mask[2] &= ~(other & ~QUEUE_BITS);
+  }
+
+  #readCauses(): number {
+    const causes = (this.#causes[0] & QUEUE_BITS) | this.#causes[2];
+    const { registers } = this.#context;
+    const keeps = (registers.get(GPIE) & GPIE.bits.OCD.mask) !== 0 ? KEPT_WITH_OCD : 0;
+    this.#clear(causes & ~keeps);
+    if (!this.msix.enabled) {
+      const masks = registers.get(EIAM) & causes;
+      this.#maskOff(masks & QUEUE_BITS, 0, masks);
+    }
+    return causes;
+  }
+
+  /** Clears causes in the layout of EICR. */
+  #clear(bits: number): void {
+    this.#causes[0] &= ~(bits & QUEUE_BITS);
+    this.#unsent[0] &= ~(bits & QUEUE_BITS);
+    this.#causes[2] &= ~(bits & ~QUEUE_BITS);
+    this.#unsent[2] &= ~(bits & ~QUEUE_BITS);
+  }
+
+  #mapQueues(value: number, index: number): void {
+    for (let entry = 0; entry < 4; entry++) {
+      const allocation = (value >>> (8 * entry)) & 0xff;
+      const vector = (allocation & VALID) !== 0 ? allocation & (VECTORS - 1) : NO_VECTOR;
+      const map = (entry & 1) === 0 ? this.#rxVector : this.#txVector;
+      map[2 * index + (entry >>> 1)] = vector;
+    }
+  }
+
+  /** For registers that act when written and store nothing. */
+  #quietly(action: () => void): number {
+    action();
+    return 0;
+  }
+}

@@ -1,0 +1,165 @@
+/** One receive queue (datasheet rev 3.4, sections 7.1.5 to 7.1.9): frames into buffers, and descriptors written back. */
+import {
+  DESCRIPTOR_WORDS,
+  RX_DESCTYPE_LEGACY,
+  RX_LEGACY_LENGTH_CHECKSUM,
+  RX_LEGACY_STATUS_VLAN,
+  RX_READ_ADDRESS_HIGH,
+  RX_READ_ADDRESS_LOW,
+  RX_READ_HEADER_LOW,
+  RX_STATUS_DD,
+  RX_STATUS_EOP,
+  RX_STATUS_INEXACT,
+  RX_WB_LENGTH_VLAN,
+  RX_WB_RSS_HASH,
+  RX_WB_STATUS_ERROR,
+  RX_WB_TYPE_HEADER,
+} from '../../datasheet/ixgbe/descriptors.ts';
+import { ixgbe } from '../../datasheet/ixgbe/index.ts';
+import { extract } from '../../datasheet/registers.ts';
+import { DmaTranslator } from '../dma-translator.ts';
+import { fence } from '../fence.ts';
+import type { ModelContext } from './context.ts';
+import { crossesPage, DescriptorRing } from './ring.ts';
+import type { Traffic } from './statistics.ts';
+
+const { SRRCTL } = ixgbe;
+const KIBIBYTE = 1024;
+/** Passed filter inexactly, in the legacy descriptor's status byte. */
+const LEGACY_INEXACT = 1 << 7;
+
+export class ReceiveQueue {
+  readonly ring: DescriptorRing;
+  /** Frames are dropped, and counted for the queue, when no descriptor is left (SRRCTL.DROP_EN). */
+  drops = false;
+  readonly #context: ModelContext;
+  readonly #traffic: Traffic;
+  readonly #buffers: DmaTranslator;
+  #bufferSize = 2 * KIBIBYTE;
+  #legacy = false;
+  /** Descriptors that are filled and await the end of the burst: the first one, their number, and their status words. */
+  #firstPending = 0;
+  #pending = 0;
+  #status = new Int32Array(0);
+
+  constructor(context: ModelContext, queue: number, traffic: Traffic) {
+    this.#context = context;
+    this.#traffic = traffic;
+    this.#buffers = new DmaTranslator(context.regions);
+    this.ring = new DescriptorRing(context, 'rx', queue);
+  }
+
+  /** Takes over what SRRCTL says. */
+  configure(srrctl: number): void {
+    this.#bufferSize = extract(SRRCTL.bits.BSIZEPACKET, srrctl) * KIBIBYTE;
+    this.#legacy = extract(SRRCTL.bits.DESCTYPE, srrctl) === RX_DESCTYPE_LEGACY;
+    this.drops = extract(SRRCTL.bits.DROP_EN, srrctl) !== 0;
+  }
+
+  reset(): void {
+    this.#pending = 0;
+    this.ring.reset();
+    this.configure(this.#context.registers.get(SRRCTL, this.ring.queue));
+  }
+
+  listen(): void {
+    const { ring } = this;
+    if (!ring.usable) ring.lose();
+    else ring.listen();
+  }
+
+  /** Puts a frame into as many buffers as it takes. False if there are not enough descriptors. */
+  store(bytes: Uint8Array, offset: number, length: number, inexact: boolean): boolean {
+    const { ring } = this;
+    const size = this.#bufferSize;
+    const available = ring.distance(ring.head, ring.tail);
+    if (!ring.usable || size === 0 || available * size < length) return false;
+    if (this.#status.length < ring.count) this.#status = new Int32Array(ring.count);
+    if (this.#pending === 0) this.#firstPending = ring.head;
+    let from = offset;
+    let left = length;
+    while (left > size) {
+      this.#fill(bytes, from, size, RX_STATUS_DD);
+      from += size;
+      left -= size;
+    }
+    this.#fill(bytes, from, left, this.#lastStatus(inexact));
+    if (this.#context.faults.armed) this.#misbehave();
+    const { queue } = ring;
+    this.#traffic.queuePackets[queue]++;
+    this.#traffic.queueBytes[queue] += length;
+    return true;
+  }
+
+  /**
+   * Makes everything stored since the last call visible to software: DD is written last, after data and lengths are
+   * there. True if there was anything.
+   */
+  writeBack(): boolean {
+    const pending = this.#pending;
+    if (pending === 0) return false;
+    this.#pending = 0;
+    const { words, base, count, usable } = this.ring;
+    if (!usable) return false;
+    fence();
+    const status = this.#status;
+    const statusWord = this.#legacy ? RX_LEGACY_STATUS_VLAN : RX_WB_STATUS_ERROR;
+    for (let i = 0, index = this.#firstPending; i < pending; i++) {
+      words[base + index * DESCRIPTOR_WORDS + statusWord] = status[index];
+      if (++index === count) index = 0;
+    }
+    return true;
+  }
+
+  /** Uses one descriptor. */
+  #fill(bytes: Uint8Array, from: number, length: number, status: number): void {
+    const { ring } = this;
+    const { words, head } = ring;
+    const at = ring.base + head * DESCRIPTOR_WORDS;
+    const to = this.#buffers.translate(words[at + RX_READ_ADDRESS_LOW], words[at + RX_READ_ADDRESS_HIGH], length);
+    if (this.#context.judge.strict) this.#inspect(at, to);
+    // A write to an unmapped address is lost on its way, and the device does not learn of it.
+    if (to >= 0) this.#buffers.region.copier.copy(bytes, from, to, length);
+    if (this.#legacy) words[at + RX_LEGACY_LENGTH_CHECKSUM] = length;
+    else {
+      words[at + RX_WB_TYPE_HEADER] = 0;
+      words[at + RX_WB_RSS_HASH] = 0;
+      words[at + RX_WB_LENGTH_VLAN] = length;
+    }
+    this.#status[head] = status;
+    this.#pending++;
+    ring.head = head + 1 === ring.count ? 0 : head + 1;
+  }
+
+  #lastStatus(inexact: boolean): number {
+    const flag = this.#legacy ? LEGACY_INEXACT : RX_STATUS_INEXACT;
+    return RX_STATUS_DD | RX_STATUS_EOP | (inexact ? flag : 0);
+  }
+
+  /** Injected faults strike the last descriptor of the frame just stored. */
+  #misbehave(): void {
+    const { ring } = this;
+    const { faults } = this.#context;
+    const last = (ring.head === 0 ? ring.count : ring.head) - 1;
+    if (faults.strikes('rx-missing-eop')) this.#status[last] &= ~RX_STATUS_EOP;
+    const wrong = faults.strikes('rx-wrong-length');
+    const lengthWord = this.#legacy ? RX_LEGACY_LENGTH_CHECKSUM : RX_WB_LENGTH_VLAN;
+    if (wrong) ring.words[ring.base + last * DESCRIPTOR_WORDS + lengthWord] = wrong.length & 0xffff;
+  }
+
+  /** Strict mode: is the descriptor as it was given, and its whole buffer in reach? */
+  #inspect(at: number, translated: number): void {
+    const { judge } = this.#context;
+    const { ring } = this;
+    const { words, queue, head } = ring;
+    ring.verifyUnchanged(head);
+    const found = `descriptor ${head}`;
+    if (!this.#legacy && (words[at + RX_READ_HEADER_LOW] & RX_STATUS_DD) !== 0) {
+      judge.record('rx.descriptor-done-set', { queue, found });
+    }
+    const size = this.#bufferSize;
+    const whole = this.#buffers.translate(words[at + RX_READ_ADDRESS_LOW], words[at + RX_READ_ADDRESS_HIGH], size);
+    if (whole < 0 || translated < 0) judge.record('rx.buffer-unmapped', { queue, found });
+    else if (crossesPage(this.#buffers.region, whole, size)) judge.record('rx.buffer-crosses-page', { queue, found });
+  }
+}

@@ -1,0 +1,129 @@
+/** Strict mode for transmit descriptors (datasheet rev 3.4, sections 7.2.1, 7.2.3.2 and 8.2.3.9.10). */
+import {
+  DESCRIPTOR_WORDS,
+  TX_CMD_DEXT,
+  TX_CMD_EOP,
+  TX_CMD_IFCS,
+  TX_CMD_RS,
+  TX_CMD_TSE,
+  TX_CMD_VLE,
+  TX_DESCRIPTORS_PER_PACKET,
+  TX_DTYP_CONTEXT,
+  TX_DTYP_DATA,
+  TX_DTYP_MASK,
+  TX_INSERT_IP_CHECKSUM,
+  TX_INSERT_L4_CHECKSUM,
+  TX_IPSEC,
+  TX_LEGACY_CMD_IC,
+  TX_LENGTH_MASK,
+  TX_LENGTH_MAXIMUM,
+  TX_PACKET_MINIMUM,
+  TX_PAYLEN_SHIFT,
+  TX_READ_ADDRESS_HIGH,
+  TX_READ_ADDRESS_LOW,
+  TX_READ_COMMAND,
+  TX_READ_STATUS,
+} from '../../datasheet/ixgbe/descriptors.ts';
+import { ixgbe } from '../../datasheet/ixgbe/index.ts';
+import { extract } from '../../datasheet/registers.ts';
+import type { DmaTranslator } from '../dma-translator.ts';
+import type { ModelContext } from './context.ts';
+import { MINIMUM_FRAME } from './frame.ts';
+import { crossesPage, type DescriptorRing } from './ring.ts';
+import type { IxgbeRule } from './rules.ts';
+
+const ADVANCED_RESERVED = (3 << 16) | (1 << 26) | (1 << 28);
+const LEGACY_RESERVED = (1 << 28) | (1 << 31);
+const STATUS_RESERVED = 0xf;
+/** At least one descriptor in this many must ask for a report. */
+const REPORT_EVERY = 40;
+const OFFLOADS = TX_INSERT_IP_CHECKSUM | TX_INSERT_L4_CHECKSUM | TX_IPSEC;
+
+const { TXDCTL, HLREG0 } = ixgbe;
+
+export class TransmitInspector {
+  readonly #context: ModelContext;
+  readonly #ring: DescriptorRing;
+  readonly #buffers: DmaTranslator;
+  #sinceReport = 0;
+
+  constructor(context: ModelContext, ring: DescriptorRing, buffers: DmaTranslator) {
+    this.#context = context;
+    this.#ring = ring;
+    this.#buffers = buffers;
+  }
+
+  /** Judges the packet whose `descriptors` descriptors begin at the head. */
+  inspect(descriptors: number): void {
+    const { words, base, head, count } = this.#ring;
+    const first = base + head * DESCRIPTOR_WORDS;
+    let total = 0;
+    for (let i = 0, index = head; i < descriptors; i++) {
+      this.#ring.verifyUnchanged(index);
+      this.#inspectReport(words[base + index * DESCRIPTOR_WORDS + TX_READ_COMMAND]);
+      total += this.#inspectDescriptor(base + index * DESCRIPTOR_WORDS, index);
+      if (++index === count) index = 0;
+    }
+    if ((words[first + TX_READ_COMMAND] & TX_DTYP_MASK) === TX_DTYP_CONTEXT) return;
+    if (descriptors > TX_DESCRIPTORS_PER_PACKET) this.#record('tx.too-many-descriptors', `${descriptors}`);
+    this.#inspectWhole(words[first + TX_READ_COMMAND], words[first + TX_READ_STATUS], total);
+  }
+
+  /** One descriptor; returns the bytes it carries. */
+  #inspectDescriptor(at: number, index: number): number {
+    const { words } = this.#ring;
+    const command = words[at + TX_READ_COMMAND];
+    const advanced = (command & TX_CMD_DEXT) !== 0;
+    const type = command & TX_DTYP_MASK;
+    if (advanced && type === TX_DTYP_CONTEXT) return 0;
+    const where = `descriptor ${index}`;
+    if (advanced && type !== TX_DTYP_DATA) this.#record('tx.descriptor-type', where);
+    const reserved = command & (advanced ? ADVANCED_RESERVED : LEGACY_RESERVED);
+    if (reserved !== 0 || (words[at + TX_READ_STATUS] & STATUS_RESERVED) !== 0) {
+      this.#record('tx.descriptor-reserved', where);
+    }
+    const length = command & TX_LENGTH_MASK;
+    if (length === 0 || length > TX_LENGTH_MAXIMUM) this.#record('tx.zero-length', `${where}: ${length} bytes`);
+    this.#inspectBuffer(words[at + TX_READ_ADDRESS_LOW], words[at + TX_READ_ADDRESS_HIGH], length, where);
+    return length;
+  }
+
+  #inspectBuffer(low: number, high: number, length: number, where: string): void {
+    const offset = this.#buffers.translate(low, high, length);
+    if (offset < 0) this.#record('tx.buffer-unmapped', where);
+    else if (length > 0 && crossesPage(this.#buffers.region, offset, length)) {
+      this.#record('tx.buffer-crosses-page', where);
+    }
+  }
+
+  #inspectReport(command: number): void {
+    const threshold = extract(TXDCTL.bits.WTHRESH, this.#context.registers.get(TXDCTL, this.#ring.queue));
+    const reports = (command & TX_CMD_RS) !== 0;
+    if (threshold > 0) {
+      if (reports) this.#record('tx.rs-with-wthresh', `WTHRESH ${threshold}`);
+      return;
+    }
+    if (reports && (command & TX_CMD_EOP) === 0) this.#record('tx.rs-without-eop', '');
+    this.#sinceReport = reports ? 0 : this.#sinceReport + 1;
+    if (this.#sinceReport === REPORT_EVERY) this.#record('tx.rs-missing', `${REPORT_EVERY} descriptors`);
+  }
+
+  #inspectWhole(command: number, status: number, total: number): void {
+    const advanced = (command & TX_CMD_DEXT) !== 0;
+    const segmented = advanced && (command & TX_CMD_TSE) !== 0;
+    const payload = status >>> TX_PAYLEN_SHIFT;
+    if (advanced && !segmented && payload !== total) {
+      this.#record('tx.payload-length', `PAYLEN ${payload}, ${total} bytes in the buffers`);
+    }
+    const offload = advanced ? (status & OFFLOADS) !== 0 || segmented : (command & TX_LEGACY_CMD_IC) !== 0;
+    if (offload || (command & TX_CMD_VLE) !== 0) this.#record('tx.offload', '');
+    if (total > 0 && total < TX_PACKET_MINIMUM) this.#record('tx.packet-too-short', `${total} bytes`);
+    const control = this.#context.registers.get(HLREG0);
+    const pads = (control & HLREG0.bits.TXPADEN.mask) !== 0 && (command & TX_CMD_IFCS) !== 0;
+    if (total < MINIMUM_FRAME && !pads) this.#record('tx.no-padding', `${total} bytes`);
+  }
+
+  #record(rule: IxgbeRule, found: string): void {
+    this.#context.judge.record(rule, { queue: this.#ring.queue, found });
+  }
+}

@@ -1,0 +1,168 @@
+/** One transmit queue (datasheet rev 3.4, section 7.2): from descriptors to the wire, and descriptors written back. */
+import {
+  DESCRIPTOR_WORDS,
+  TX_CMD_DEXT,
+  TX_CMD_EOP,
+  TX_CMD_RS,
+  TX_DTYP_CONTEXT,
+  TX_DTYP_MASK,
+  TX_LENGTH_MASK,
+  TX_READ_ADDRESS_HIGH,
+  TX_READ_ADDRESS_LOW,
+  TX_READ_COMMAND,
+  TX_STATUS_DD,
+  TX_WB_STATUS,
+} from '../../datasheet/ixgbe/descriptors.ts';
+import { ixgbe } from '../../datasheet/ixgbe/index.ts';
+import { extract } from '../../datasheet/registers.ts';
+import { DmaTranslator } from '../dma-translator.ts';
+import { fence } from '../fence.ts';
+import type { ModelContext } from './context.ts';
+import { FrameAssembly } from './frame-assembly.ts';
+import { DescriptorRing } from './ring.ts';
+import { TransmitInspector } from './transmit-inspector.ts';
+
+const { TXDCTL, TDWBAL, TDWBAH } = ixgbe;
+
+/** Takes whole frames; false if the wire has no room now. */
+export interface FrameTaker {
+  take(bytes: Uint8Array, offset: number, length: number, command: number, queue: number): boolean;
+}
+
+export class TransmitQueue {
+  readonly ring: DescriptorRing;
+  readonly #context: ModelContext;
+  readonly #taker: FrameTaker;
+  readonly #buffers: DmaTranslator;
+  readonly #assembly: FrameAssembly;
+  readonly #inspector: TransmitInspector;
+  #writeBackThreshold = 0;
+  /** Descriptors that are done and not yet reported: the first of them and their number. */
+  #firstPending = 0;
+  #pending = 0;
+  /** Some of them asked for a report. */
+  #reportWanted = false;
+
+  constructor(context: ModelContext, queue: number, taker: FrameTaker) {
+    this.#context = context;
+    this.#taker = taker;
+    this.#buffers = new DmaTranslator(context.regions);
+    this.#assembly = new FrameAssembly(this.#buffers);
+    this.ring = new DescriptorRing(context, 'tx', queue);
+    this.#inspector = new TransmitInspector(context, this.ring, this.#buffers);
+  }
+
+  /** Takes over what TXDCTL says. */
+  configure(txdctl: number): void {
+    this.#writeBackThreshold = extract(TXDCTL.bits.WTHRESH, txdctl);
+  }
+
+  reset(): void {
+    this.#pending = 0;
+    this.#reportWanted = false;
+    this.ring.reset();
+    this.configure(this.#context.registers.get(TXDCTL, this.ring.queue));
+  }
+
+  listen(): void {
+    const { ring } = this;
+    if (!ring.usable) ring.lose();
+    else ring.listen();
+  }
+
+  /** Sends up to `budget` packets; returns how many. */
+  send(budget: number): number {
+    const { ring } = this;
+    const { strict } = this.#context.judge;
+    let sent = 0;
+    while (sent < budget && ring.head !== ring.tail) {
+      const at = ring.base + ring.head * DESCRIPTOR_WORDS;
+      const command = ring.words[at + TX_READ_COMMAND];
+      const whole = (command & TX_CMD_EOP) !== 0 || isContext(command);
+      const descriptors = whole ? 1 : this.#packetDescriptors();
+      if (descriptors === 0) break;
+      if (!this.#sendPacket(at, command, descriptors)) break;
+      if (strict) this.#inspector.inspect(descriptors);
+      this.#complete(descriptors);
+      sent++;
+    }
+    return sent;
+  }
+
+  /** Reports what is due; true if anything was. */
+  writeBack(): boolean {
+    if (this.#pending === 0) return false;
+    const threshold = this.#writeBackThreshold;
+    const due = threshold === 0 ? this.#reportWanted : this.#pending >= threshold;
+    if (due) this.flush();
+    else if (threshold === 0) this.#pending = 0; // nobody asked: these are never reported
+    return due;
+  }
+
+  /** Reports everything that is done: DD in each descriptor with RS, or the head where TDWBAL points. */
+  flush(): void {
+    const { words, base, count, queue, head, usable } = this.ring;
+    const pending = this.#pending;
+    this.#pending = 0;
+    this.#reportWanted = false;
+    if (!usable || pending === 0) return;
+    fence();
+    const { registers } = this.#context;
+    const headAddress = registers.get(TDWBAL, queue);
+    if ((headAddress & TDWBAL.bits.HEAD_WB_EN.mask) !== 0) {
+      this.#writeHead(headAddress & TDWBAL.bits.HEADWB_LOW.mask, registers.get(TDWBAH, queue), head);
+      return;
+    }
+    const all = this.#writeBackThreshold > 0;
+    for (let i = 0, index = this.#firstPending; i < pending; i++) {
+      const at = base + index * DESCRIPTOR_WORDS;
+      if (all || (words[at + TX_READ_COMMAND] & TX_CMD_RS) !== 0) words[at + TX_WB_STATUS] |= TX_STATUS_DD;
+      if (++index === count) index = 0;
+    }
+  }
+
+  /** Sends the packet that begins at word `at` and takes `descriptors`. False if the wire has no room. */
+  #sendPacket(at: number, command: number, descriptors: number): boolean {
+    if (isContext(command)) return true;
+    const { words, queue } = this.ring;
+    const length = command & TX_LENGTH_MASK;
+    if (descriptors > 1) {
+      const total = this.#assembly.gather(this.ring, descriptors);
+      return total <= 0 || this.#taker.take(this.#assembly.bytes, 0, total, command, queue);
+    }
+    if (length === 0) return true;
+    const offset = this.#buffers.translate(words[at + TX_READ_ADDRESS_LOW], words[at + TX_READ_ADDRESS_HIGH], length);
+    // A read of an unmapped address fails: the packet is lost, and the queue goes on.
+    return offset < 0 || this.#taker.take(this.#buffers.region.bytes, offset, length, command, queue);
+  }
+
+  /** Descriptors from the head up to and with EOP; 0 if software has not given them all yet. */
+  #packetDescriptors(): number {
+    const { words, base, head, tail, count } = this.ring;
+    for (let index = head, descriptors = 1; index !== tail; descriptors++) {
+      if ((words[base + index * DESCRIPTOR_WORDS + TX_READ_COMMAND] & TX_CMD_EOP) !== 0) return descriptors;
+      if (++index === count) index = 0;
+    }
+    return 0;
+  }
+
+  #complete(descriptors: number): void {
+    const { ring } = this;
+    if (this.#pending === 0) this.#firstPending = ring.head;
+    for (let i = 0; i < descriptors; i++) {
+      const command = ring.words[ring.base + ring.head * DESCRIPTOR_WORDS + TX_READ_COMMAND];
+      if ((command & TX_CMD_RS) !== 0) this.#reportWanted = true;
+      ring.head = ring.head + 1 === ring.count ? 0 : ring.head + 1;
+    }
+    this.#pending += descriptors;
+  }
+
+  #writeHead(low: number, high: number, head: number): void {
+    const offset = this.#buffers.translate(low, high, 4);
+    if (offset >= 0) this.#buffers.region.words[offset >>> 2] = head;
+  }
+}
+
+function isContext(command: number): boolean {
+  return (command & (TX_CMD_DEXT | TX_DTYP_MASK)) === (TX_CMD_DEXT | TX_DTYP_CONTEXT);
+}
