@@ -15,13 +15,27 @@ export const NO_PACKET = -1;
 export const SLOT_STRIDE = 2112;
 export const DEFAULT_HEADROOM = 64;
 
-/** A pool's device addresses in one domain, by packet number: address of the slot's first byte, split in two int32. */
-export interface SlotAddresses {
-  readonly low: Int32Array;
-  readonly high: Int32Array;
+/**
+ * Indices into `PacketPool.state`, which queues share with their pool: packets on the free stack, packets whose headroom
+ * differs from the default, and whether chains may exist. The last two are together 0 in the usual case, and queues ask
+ * once per burst.
+ */
+export const POOL_TOP = 0;
+export const POOL_MOVED = 1;
+export const POOL_CHAINS = 2;
+
+/** Typed arrays below this length lie on the JavaScript heap and move; engine-constant ones must be longer. */
+const STATE_WORDS = 32;
+
+/** A pool's device addresses in one domain, by packet number: where data at the default headroom begins. */
+export interface PacketAddresses {
+  /** The 64-bit addresses, little-endian, as Float64: copied to a descriptor with one store, never computed with. */
+  readonly image: Float64Array;
+  /** The same memory in 32-bit words: low, high, low, high, … */
+  readonly words: Int32Array;
 }
 
-interface Mapping extends SlotAddresses {
+interface Mapping extends PacketAddresses {
   users: number;
 }
 
@@ -49,16 +63,11 @@ export class PacketPool {
   readonly headroom: Uint16Array;
   /** Next segment of a chain, or NO_PACKET. Free packets and single-buffer packets have NO_PACKET. */
   readonly next: Int32Array;
-  /** Receive flags of the packet's first segment; see `PacketFlag`. */
-  readonly flags: Uint32Array;
-  /** Whether chains may exist in this pool; queues choose their multi-buffer path by it, once per burst. */
-  mayChain = false;
+  /** For queues: free packets are `stack[0 … state[POOL_TOP]-1]`. */
+  readonly stack: Int32Array;
+  /** For queues: see POOL_TOP and its neighbours. */
+  readonly state = new Int32Array(STATE_WORDS);
 
-  /** Free packets are `stack[0 … top-1]`. */
-  protected readonly stack: Int32Array;
-  protected top = 0;
-  /** Packets whose headroom differs from the default; while it is 0, freeing need not look. */
-  #moved = 0;
   readonly #mappings = new Map<DmaDomain, Mapping>();
   readonly #onRelease: () => void;
   #closed = false;
@@ -74,12 +83,13 @@ export class PacketPool {
     this.length = new Uint16Array(slots);
     this.headroom = new Uint16Array(slots).fill(DEFAULT_HEADROOM);
     this.next = new Int32Array(slots).fill(NO_PACKET);
-    this.flags = new Uint32Array(slots);
     this.stack = new Int32Array(slots);
+    let top = 0;
     for (let packet = slots - 1; packet >= 0; packet--) {
-      if (!straddlesPage(packet, memory.pageSize)) this.stack[this.top++] = packet;
+      if (!straddlesPage(packet, memory.pageSize)) this.stack[top++] = packet;
     }
-    this.capacity = this.top;
+    this.state[POOL_TOP] = top;
+    this.capacity = top;
     if (this.capacity === 0) throw new IxyError('ERR_ARGUMENT', `${this.name}: ${memory.size} bytes hold no packet`);
   }
 
@@ -98,102 +108,100 @@ export class PacketPool {
 
   /** Packets that can be allocated now. */
   get available(): number {
-    return this.top;
+    return this.state[POOL_TOP];
   }
 
   /** Index in `bytes` of the packet's first data byte. */
   offset(packet: number): number {
-    return packet * SLOT_STRIDE + (this.headroom[packet] as number);
+    return packet * SLOT_STRIDE + this.headroom[packet];
   }
 
   /** Takes one packet: length 0, default headroom, no chain. NO_PACKET if the pool is empty. The caller owns it. */
   allocate(): number {
-    if (this.top === 0) return NO_PACKET;
-    const packet = this.stack[--this.top] as number;
+    if (this.state[POOL_TOP] === 0) return NO_PACKET;
+    const packet = this.stack[--this.state[POOL_TOP]];
     this.length[packet] = 0;
-    this.flags[packet] = 0;
     return packet;
   }
 
-  /** Gives back one packet, with all segments of its chain. */
+  /** Gives back one of the caller's packets, with all segments of its chain. */
   free(packet: number): void {
-    let segment = packet;
-    do {
-      const next = this.next[segment] as number;
+    this.reclaim(packet);
+  }
+
+  /** For queues: gives back a packet that a ring held, with all segments of its chain. */
+  reclaim(packet: number): void {
+    for (let segment = packet; segment !== NO_PACKET; ) {
+      const next = this.next[segment];
       this.next[segment] = NO_PACKET;
       this.freeSegment(segment);
       segment = next;
-    } while (segment !== NO_PACKET);
+    }
   }
 
-  /**
-   * Bulk allocation for rings: moves up to `count` free packets to `target[from …]`; returns how many. Their lengths and
-   * flags are whatever they were; the device or the queue sets them.
-   */
+  /** Moves up to `count` free packets to `target[from …]`; returns how many. Their lengths are what they were before. */
   take(target: Int32Array, from: number, count: number): number {
     const stack = this.stack;
-    const taken = count < this.top ? count : this.top;
-    let top = this.top;
-    for (let i = from, end = from + taken; i < end; i++) target[i] = stack[--top] as number;
-    this.top = top;
+    let top = this.state[POOL_TOP];
+    const taken = Math.min(count, top);
+    for (let i = from, end = from + taken; i < end; i++) target[i] = stack[--top];
+    this.state[POOL_TOP] = top;
     return taken;
   }
 
-  /** Bulk release for rings: single segments `source[from … from+count-1]`, whose chain links are already undone. */
+  /** Gives back the caller's packets `source[from … from+count-1]`, chains included. */
   give(source: Int32Array, from: number, count: number): void {
-    if (this.#moved !== 0) this.#restoreHeadroom(source, from, count);
-    const stack = this.stack;
-    let top = this.top;
-    for (let i = from, end = from + count; i < end; i++) stack[top++] = source[i] as number;
-    this.top = top;
-  }
-
-  /** Bulk release of the caller's packets, chains included: `packets[from … from+count-1]`. */
-  giveAll(packets: Int32Array, from: number, count: number): void {
-    if (!this.mayChain) return this.give(packets, from, count);
-    for (let i = from, end = from + count; i < end; i++) this.free(packets[i] as number);
+    const { stack, state } = this;
+    const end = from + count;
+    if ((state[POOL_MOVED] | state[POOL_CHAINS]) !== 0) {
+      for (let i = from; i < end; i++) this.free(source[i]);
+      return;
+    }
+    let top = state[POOL_TOP];
+    for (let i = from; i < end; i++) stack[top++] = source[i];
+    state[POOL_TOP] = top;
   }
 
   /** Grows the packet by `count` bytes at its front (an encapsulation header). Throws if the headroom is too small. */
   prepend(packet: number, count: number): void {
-    const headroom = this.headroom[packet] as number;
+    const headroom = this.headroom[packet];
     checkInteger(`${this.name}: bytes to prepend`, count, 0, headroom);
     this.#moveData(packet, headroom - count, count);
   }
 
   /** Cuts `count` bytes off the packet's front. Throws if its first segment is shorter. */
   trimFront(packet: number, count: number): void {
-    checkInteger(`${this.name}: bytes to trim`, count, 0, this.length[packet] as number);
-    this.#moveData(packet, (this.headroom[packet] as number) + count, -count);
+    checkInteger(`${this.name}: bytes to trim`, count, 0, this.length[packet]);
+    this.#moveData(packet, this.headroom[packet] + count, -count);
   }
 
   /** Appends `tail` (a packet or chain of this pool) to the chain that begins with `packet`. */
   chain(packet: number, tail: number): void {
     let last = packet;
-    while (this.next[last] !== NO_PACKET) last = this.next[last] as number;
+    while (this.next[last] !== NO_PACKET) last = this.next[last];
     this.next[last] = tail;
-    this.mayChain = true;
+    this.state[POOL_CHAINS] = 1;
   }
 
   /** Bytes in the whole packet, over all its segments. */
   totalLength(packet: number): number {
     let total = 0;
-    for (let segment = packet; segment !== NO_PACKET; segment = this.next[segment] as number) {
-      total += this.length[segment] as number;
+    for (let segment = packet; segment !== NO_PACKET; segment = this.next[segment]) {
+      total += this.length[segment];
     }
     return total;
   }
 
   /**
-   * Makes the pool reachable in `domain` and returns its slots' device addresses there. Each call needs a `release`;
+   * Makes the pool reachable in `domain` and returns its packets' device addresses there. Each call needs a `release`;
    * memory is not freed before the last one.
    */
-  retain(domain: DmaDomain): SlotAddresses {
+  retain(domain: DmaDomain): PacketAddresses {
     if (this.#released) throw new IxyError('ERR_CLOSED', `${this.name}: the pool is closed`);
     let mapping = this.#mappings.get(domain);
     if (!mapping) {
       domain.map(this.memory);
-      mapping = { ...slotAddresses(this.memory, domain, this.length.length), users: 0 };
+      mapping = { ...packetAddresses(this.memory, domain, this.length.length), users: 0 };
       this.#mappings.set(domain, mapping);
     }
     mapping.users++;
@@ -215,29 +223,21 @@ export class PacketPool {
     this.#freeMemoryIfUnused();
   }
 
+  /** Gives back one segment, whose link is undone. */
   protected freeSegment(segment: number): void {
     if (this.headroom[segment] !== DEFAULT_HEADROOM) {
       this.headroom[segment] = DEFAULT_HEADROOM;
-      this.#moved--;
+      this.state[POOL_MOVED]--;
     }
-    this.stack[this.top++] = segment;
+    this.stack[this.state[POOL_TOP]++] = segment;
   }
 
   #moveData(packet: number, headroom: number, growth: number): void {
-    const before = this.headroom[packet] as number;
-    if (before === DEFAULT_HEADROOM && headroom !== DEFAULT_HEADROOM) this.#moved++;
-    if (before !== DEFAULT_HEADROOM && headroom === DEFAULT_HEADROOM) this.#moved--;
+    const before = this.headroom[packet];
+    if (before === DEFAULT_HEADROOM && headroom !== DEFAULT_HEADROOM) this.state[POOL_MOVED]++;
+    if (before !== DEFAULT_HEADROOM && headroom === DEFAULT_HEADROOM) this.state[POOL_MOVED]--;
     this.headroom[packet] = headroom;
-    this.length[packet] = (this.length[packet] as number) + growth;
-  }
-
-  #restoreHeadroom(source: Int32Array, from: number, count: number): void {
-    for (let i = from, end = from + count; i < end; i++) {
-      const packet = source[i] as number;
-      if (this.headroom[packet] === DEFAULT_HEADROOM) continue;
-      this.headroom[packet] = DEFAULT_HEADROOM;
-      this.#moved--;
-    }
+    this.length[packet] += growth;
   }
 
   #freeMemoryIfUnused(): void {
@@ -252,13 +252,14 @@ function straddlesPage(slot: number, pageSize: number): boolean {
   return Math.floor(first / pageSize) !== Math.floor((first + SLOT_STRIDE - 1) / pageSize);
 }
 
-function slotAddresses(memory: DmaMemory, domain: DmaDomain, slots: number): SlotAddresses {
-  const low = new Int32Array(slots);
-  const high = new Int32Array(slots);
+function packetAddresses(memory: DmaMemory, domain: DmaDomain, slots: number): PacketAddresses {
+  const image = new Float64Array(slots);
+  const words = new Int32Array(image.buffer);
   for (let slot = 0; slot < slots; slot++) {
-    const address = domain.addressOf(memory, slot * SLOT_STRIDE);
-    low[slot] = addressLow(address);
-    high[slot] = addressHigh(address);
+    if (straddlesPage(slot, memory.pageSize)) continue;
+    const address = domain.addressOf(memory, slot * SLOT_STRIDE) + DEFAULT_HEADROOM;
+    words[2 * slot] = addressLow(address);
+    words[2 * slot + 1] = addressHigh(address);
   }
-  return { low, high };
+  return { image, words };
 }

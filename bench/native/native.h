@@ -1,0 +1,171 @@
+// The structure of the TypeScript driver, in C++: packets are small integers, metadata lies outside the buffers, rings
+// are re-armed and cleaned in blocks of 32, one transmit descriptor in 32 asks for a report. What a compiler makes of it
+// is the floor that the TypeScript driver is measured against.
+#pragma once
+#include <vector>
+
+#include "ring.h"
+
+namespace bench {
+
+class Native {
+ public:
+  Native(uint32_t ring_size, uint32_t packets, uint32_t batch)
+      : mask_(ring_size - 1), batch_(batch), memory_(Allocate(size_t{packets} * kStride)),
+        ring_memory_(Allocate(2 * ring_size * sizeof(Descriptor))), low_(packets), high_(packets), length_(packets),
+        headroom_(packets, kHeadroom), free_(packets), burst_(batch), received_(ring_size), sent_(ring_size),
+        rings_{reinterpret_cast<Descriptor*>(ring_memory_.get()),
+               reinterpret_cast<Descriptor*>(ring_memory_.get()) + ring_size, ring_size},
+        device_(rings_), empty_(ring_size), idle_(ring_size - 1) {
+    for (uint32_t i = 0; i < packets; i++) {
+      const auto address = reinterpret_cast<uint64_t>(memory_.get() + size_t{i} * kStride);
+      low_[i] = static_cast<uint32_t>(address);
+      high_[i] = static_cast<uint32_t>(address >> 32);
+      free_[i] = packets - 1 - i;
+    }
+    top_ = packets;
+    Rearm();
+  }
+
+  void Complete(uint32_t count) {
+    device_.Transmit(transmit_tail_.load());
+    device_.Receive(count);
+  }
+
+  __attribute__((noinline)) void Drain(uint32_t count) {
+    for (uint32_t done = 0; done < count;) {
+      const uint32_t received = Receive(burst_.data(), batch_);
+      for (uint32_t i = 0; i < received; i++) {
+        const uint32_t packet = burst_[i];
+        memory_.get()[packet * kStride + headroom_[packet] + 6]++;
+      }
+      const uint32_t sent = Transmit(burst_.data(), received);
+      Give(burst_.data() + sent, received - sent);
+      done += received;
+    }
+  }
+
+ private:
+  static constexpr size_t kStride = 2112;
+  static constexpr uint16_t kHeadroom = 64;
+  static constexpr uint32_t kBlock = 32;
+  static constexpr uint32_t kMaximumLength = kStride - kHeadroom;
+
+  void Take(uint32_t* target, uint32_t count) {
+    uint32_t top = top_;
+    for (uint32_t i = 0; i < count; i++) target[i] = free_[--top];
+    top_ = top;
+  }
+
+  void Give(const uint32_t* source, uint32_t count) {
+    uint32_t top = top_;
+    for (uint32_t i = 0; i < count; i++) free_[top++] = source[i];
+    top_ = top;
+  }
+
+  void Rearm() {
+    const uint32_t before = receive_index_armed_;
+    const uint32_t mask = mask_;
+    uint32_t tail = before;
+    for (; empty_ >= 2 * kBlock && top_ >= kBlock; empty_ -= kBlock) {
+      Take(&received_[tail], kBlock);
+      for (uint32_t i = tail; i < tail + kBlock; i++) {
+        const uint32_t packet = received_[i];
+        uint32_t* descriptor = rings_.receive[i];
+        descriptor[0] = low_[packet] + kHeadroom;
+        descriptor[1] = high_[packet];
+        descriptor[2] = descriptor[3] = 0;
+      }
+      tail = (tail + kBlock) & mask;
+    }
+    if (tail == before) return;
+    receive_index_armed_ = tail;
+    Doorbell(receive_tail_, tail);
+  }
+
+  uint32_t Receive(uint32_t* packets, uint32_t limit) {
+    const uint32_t mask = mask_;
+    uint32_t index = receive_index_;
+    uint32_t count = 0;
+    uint32_t seen = 0;
+    for (; count < limit; seen++) {
+      const uint32_t* descriptor = rings_.receive[index];
+      const uint32_t status = ReadStatus(descriptor[2]);
+      if (!(status & kDone)) break;
+      const uint32_t packet = received_[index];
+      const uint32_t length = descriptor[3] & 0xffff;
+      index = (index + 1) & mask;
+      if ((status & (kEndOfPacket | kReceiveErrors)) != kEndOfPacket || length - 1 >= kMaximumLength) {
+        Give(&packet, 1);
+        continue;
+      }
+      length_[packet] = static_cast<uint16_t>(length);
+      packets[count++] = packet;
+    }
+    receive_index_ = index;
+    empty_ += seen;
+    if (empty_ >= 2 * kBlock) Rearm();
+    return count;
+  }
+
+  void Clean() {
+    const uint32_t before = clean_index_;
+    for (;;) {
+      if (idle_ + kBlock > mask_) return;
+      if (!(ReadStatus(rings_.transmit[clean_index_ + kBlock - 1][3]) & kDone)) return;
+      Give(&sent_[clean_index_], kBlock);
+      clean_index_ = (clean_index_ + kBlock) & mask_;
+      idle_ += kBlock;
+      if (clean_index_ == before) return;
+    }
+  }
+
+  uint32_t Transmit(const uint32_t* packets, uint32_t count) {
+    if (idle_ < count + kBlock) Clean();
+    if (count > idle_) count = idle_;
+    if (count == 0) return 0;
+    const uint32_t mask = mask_;
+    uint32_t index = transmit_index_;
+    for (uint32_t i = 0; i < count; i++) {
+      const uint32_t packet = packets[i];
+      const uint32_t length = length_[packet];
+      uint32_t* descriptor = rings_.transmit[index];
+      descriptor[0] = low_[packet] + headroom_[packet];
+      descriptor[1] = high_[packet];
+      descriptor[2] = kTransmitCommand | length | ((index & (kBlock - 1)) == kBlock - 1 ? kReportStatus : 0);
+      descriptor[3] = length << 14;
+      sent_[index] = packet;
+      index = (index + 1) & mask;
+    }
+    transmit_index_ = index;
+    idle_ -= count;
+    Doorbell(transmit_tail_, index);
+    return count;
+  }
+
+  uint32_t mask_;
+  uint32_t batch_;
+  Memory memory_;
+  Memory ring_memory_;
+  std::vector<uint32_t> low_;
+  std::vector<uint32_t> high_;
+  std::vector<uint16_t> length_;
+  std::vector<uint16_t> headroom_;
+  std::vector<uint32_t> free_;
+  uint32_t top_ = 0;
+  std::vector<uint32_t> burst_;
+  std::vector<uint32_t> received_;
+  std::vector<uint32_t> sent_;
+  Rings rings_;
+  Device device_;
+  uint32_t empty_;
+  uint32_t idle_;
+  uint32_t receive_index_ = 0;
+  uint32_t receive_index_armed_ = 0;
+  uint32_t transmit_index_ = 0;
+  uint32_t clean_index_ = 0;
+  std::atomic<uint32_t> receive_tail_{0};
+  std::atomic<uint32_t> transmit_tail_{0};
+};
+
+} // namespace bench

@@ -1,0 +1,100 @@
+/** One receive ring: its state, and the burst function that suits its frames. */
+import type { DmaDomain } from '../../memory/dma-memory.ts';
+import { NO_PACKET, type PacketPool } from '../../memory/packet-pool.ts';
+import { specialise } from '../../specialise.ts';
+import type { RxQueue as NetRxQueue } from '../net-device.ts';
+import { checkedReceive, recordArmed } from './checked-queues.ts';
+import {
+  makeRearm,
+  makeReceive,
+  makeScatteredReceive,
+  type Receive,
+  RX_CONSTANTS,
+  type RxContext,
+} from './rx-burst.ts';
+
+const { NEXT, EMPTY, NO_BUFFER, BAD_FRAMES, CHAIN_HEAD } = RX_CONSTANTS;
+const STATE_WORDS = 32;
+
+export interface RxQueueInit {
+  /** The ring's memory, zeroed, four words a descriptor. */
+  readonly ring: Int32Array;
+  readonly pool: PacketPool;
+  /** The device's address space; the queue retains the pool in it until `reclaim`. */
+  readonly domain: DmaDomain;
+  readonly doorbells: Int32Array;
+  /** Index of this queue's RDT in `doorbells`. */
+  readonly doorbell: number;
+  /** Bytes in the longest frame, without CRC; beyond `pool.dataSize` frames arrive in chains. */
+  readonly maximumFrame: number;
+}
+
+export class RxQueue implements NetRxQueue {
+  readonly pool: PacketPool;
+  /** See `NetRxQueue.receive`. Chosen once, compiled for this queue. */
+  readonly receive: Receive;
+
+  readonly #context: RxContext;
+  readonly #domain: DmaDomain;
+  readonly #rearm: () => void;
+
+  constructor(init: RxQueueInit) {
+    const { ring, pool } = init;
+    const size = ring.length / 4;
+    const state = new Int32Array(STATE_WORDS);
+    state[EMPTY] = size;
+    state[CHAIN_HEAD] = NO_PACKET;
+    this.pool = pool;
+    this.#domain = init.domain;
+    this.#context = {
+      constants: RX_CONSTANTS,
+      pool,
+      poolState: pool.state,
+      freeStack: pool.stack,
+      lengths: pool.length,
+      links: pool.next,
+      addresses: pool.retain(init.domain).image,
+      ring,
+      ring64: new Float64Array(ring.buffer, ring.byteOffset, ring.length / 2),
+      shadow: new Int32Array(size),
+      state,
+      doorbells: init.doorbells,
+      doorbell: init.doorbell,
+      size,
+      maximumLength: pool.dataSize,
+    };
+    this.#rearm = specialise('rearm', makeRearm)(this.#context);
+    const scattered = init.maximumFrame > pool.dataSize;
+    const factory = scattered ? makeScatteredReceive : makeReceive;
+    const receive = specialise(scattered ? 'receive-scattered' : 'receive', factory)(this.#context, this.#rearm);
+    this.receive = checkedReceive(this.#context, receive);
+  }
+
+  /** Times that the ring could not be re-armed because the pool was empty. */
+  get noBuffer(): number {
+    return this.#context.state[NO_BUFFER] >>> 0;
+  }
+
+  /** Frames dropped because their descriptor made no sense: an error bit, no bytes, more bytes than the buffer has. */
+  get badFrames(): number {
+    return this.#context.state[BAD_FRAMES] >>> 0;
+  }
+
+  /** Arms the ring and tells the device. Call once the queue is enabled (82599 datasheet 4.6.7.1). */
+  fill(): void {
+    this.#rearm();
+    recordArmed(this.#context);
+  }
+
+  /** Gives all buffers in the ring back to the pool, and the pool back. The device must have stopped. */
+  reclaim(): void {
+    const { state, shadow, size } = this.#context;
+    for (; state[EMPTY] < size; state[EMPTY]++) {
+      this.pool.reclaim(shadow[state[NEXT]]);
+      state[NEXT] = (state[NEXT] + 1) & (size - 1);
+    }
+    if (state[CHAIN_HEAD] !== NO_PACKET) this.pool.reclaim(state[CHAIN_HEAD]);
+    state[CHAIN_HEAD] = NO_PACKET;
+    this.pool.release(this.#domain);
+  }
+}

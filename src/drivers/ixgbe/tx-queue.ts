@@ -1,0 +1,284 @@
+/**
+ * One transmit ring. Packets of the usual shape go through a burst function compiled for this ring and their pool;
+ * chains, moved headroom, several pools in one ring, packets that must be dropped and checked mode take the slow path.
+ */
+import {
+  TX_CMD_DATA,
+  TX_CMD_EOP,
+  TX_CMD_RS,
+  TX_DESCRIPTORS_PER_PACKET,
+  TX_PACKET_MINIMUM,
+  TX_PAYLEN_SHIFT,
+  TX_READ_ADDRESS_HIGH,
+  TX_READ_ADDRESS_LOW,
+  TX_READ_COMMAND,
+  TX_READ_STATUS,
+  TX_STATUS_DD,
+  TX_WB_STATUS,
+} from '../../datasheet/ixgbe/descriptors.ts';
+import { CheckedPacketPool } from '../../memory/checked-pool.ts';
+import type { DmaDomain } from '../../memory/dma-memory.ts';
+import type { PacketBatch } from '../../memory/packet-batch.ts';
+import {
+  DEFAULT_HEADROOM,
+  NO_PACKET,
+  type PacketAddresses,
+  type PacketPool,
+  POOL_CHAINS,
+  POOL_MOVED,
+} from '../../memory/packet-pool.ts';
+import { specialise } from '../../specialise.ts';
+import type { TxQueue as NetTxQueue } from '../net-device.ts';
+import { TransmitAudit } from './checked-queues.ts';
+import { commandImages, makeTransmit, type Transmit, TX_CONSTANTS, type TxContext } from './tx-burst.ts';
+
+const { BLOCK, BLOCK_SHIFT, TAIL, USED, OLDEST, DROPPED } = TX_CONSTANTS;
+const STATE_WORDS = 32;
+/** Most pools that one ring may meet in its life; an owner's number is a byte. */
+const MAXIMUM_POOLS = 255;
+
+export interface TxQueueInit {
+  /** The ring's memory, zeroed, four words a descriptor. */
+  readonly ring: Int32Array;
+  readonly doorbells: Int32Array;
+  /** Index of this queue's TDT in `doorbells`. */
+  readonly doorbell: number;
+  /** The device's address space; pools whose packets are sent are retained in it until `reclaim`. */
+  readonly domain: DmaDomain;
+  /** Bytes in the longest frame, without CRC. */
+  readonly maximumFrame: number;
+}
+
+/** A pool that this ring sends from. */
+interface Source {
+  readonly number: number;
+  readonly pool: PacketPool;
+  readonly addresses: PacketAddresses;
+  /** Undefined in checked mode. */
+  readonly burst: Transmit | undefined;
+}
+
+export class TxQueue implements NetTxQueue {
+  readonly #ring: Int32Array;
+  readonly #size: number;
+  readonly #init: TxQueueInit;
+  readonly #state = new Int32Array(STATE_WORDS);
+  readonly #shadow: Int32Array;
+  readonly #reports: Int32Array;
+  readonly #commands: Float64Array;
+  readonly #sources: Source[] = [];
+  readonly #audit = new TransmitAudit();
+  /** Number of the source of each descriptor's packet; kept while the ring is mixed. */
+  readonly #owners: Uint8Array;
+  /** The ring holds packets of more than one pool. */
+  #mixed = false;
+  #source: Source | undefined;
+
+  constructor(init: TxQueueInit) {
+    this.#init = init;
+    this.#ring = init.ring;
+    this.#size = init.ring.length / 4;
+    this.#shadow = new Int32Array(this.#size);
+    this.#owners = new Uint8Array(this.#size);
+    this.#reports = new Int32Array(Math.max(this.#size / BLOCK, STATE_WORDS));
+    this.#commands = commandImages(init.maximumFrame);
+  }
+
+  /** Packets dropped because the device cannot send them: too short, too long, or in too many segments. */
+  get dropped(): number {
+    return this.#state[DROPPED] >>> 0;
+  }
+
+  transmit(batch: PacketBatch): number {
+    if (batch.length === 0) return 0;
+    const pool = batch.pool;
+    const source = this.#source?.pool === pool ? this.#source : this.#adopt(pool);
+    if (source.burst && !this.#mixed && (pool.state[POOL_MOVED] | pool.state[POOL_CHAINS]) === 0) {
+      const queued = source.burst(batch);
+      if (queued === batch.length) {
+        batch.length = 0;
+        return queued;
+      }
+      if (queued > 0) batch.shift(queued);
+      // The ring is full, or the next packet is one to drop; only the slow path tells.
+      return this.#isSendable(pool, batch.packets[0]) ? queued : queued + this.#transmitSlowly(batch, source);
+    }
+    return this.#transmitSlowly(batch, source);
+  }
+
+  /** Gives all packets in the ring back to their pools, and the pools back. The device must have stopped. */
+  reclaim(): void {
+    const state = this.#state;
+    const mask = this.#size - 1;
+    for (let i = state[OLDEST]; state[USED] > 0; i = (i + 1) & mask, state[USED]--) this.#release(i);
+    state[OLDEST] = state[TAIL];
+    for (const { pool } of this.#sources) pool.release(this.#init.domain);
+    this.#sources.length = 0;
+    this.#source = undefined;
+  }
+
+  /** Makes `pool` the current source; the ring is mixed while it holds packets of the one before. */
+  #adopt(pool: PacketPool): Source {
+    const before = this.#source;
+    const source = this.#sources.find((known) => known.pool === pool) ?? this.#addSource(pool);
+    if (before && !this.#mixed) {
+      this.#owners.fill(before.number);
+      this.#mixed = this.#state[USED] > 0;
+    }
+    this.#source = source;
+    return source;
+  }
+
+  #addSource(pool: PacketPool): Source {
+    const number = this.#sources.length;
+    if (number === MAXIMUM_POOLS) throw new RangeError(`a transmit queue can send from ${MAXIMUM_POOLS} pools at most`);
+    const addresses = pool.retain(this.#init.domain);
+    const context: TxContext = {
+      constants: TX_CONSTANTS,
+      poolState: pool.state,
+      freeStack: pool.stack,
+      lengths: pool.length,
+      addresses: addresses.image,
+      ring: this.#ring,
+      ring64: new Float64Array(this.#ring.buffer, this.#ring.byteOffset, this.#ring.length / 2),
+      shadow: this.#shadow,
+      reports: this.#reports,
+      commands: this.#commands,
+      state: this.#state,
+      doorbells: this.#init.doorbells,
+      doorbell: this.#init.doorbell,
+      size: this.#size,
+      maximumLength: Math.min(this.#init.maximumFrame, pool.dataSize),
+    };
+    const checked = pool instanceof CheckedPacketPool;
+    const burst = checked ? undefined : specialise('transmit', makeTransmit)(context);
+    const source = { number, pool, addresses, burst };
+    this.#sources.push(source);
+    return source;
+  }
+
+  /** Any packet the device can take, from any pool; drops and counts the others. */
+  #transmitSlowly(batch: PacketBatch, source: Source): number {
+    const { pool } = source;
+    this.#audit.admit(batch);
+    const error = this.#takeBack();
+    let queued = 0;
+    let done = 0;
+    for (; done < batch.length; done++) {
+      const packet = batch.packets[done];
+      if (!this.#isSendable(pool, packet)) {
+        pool.free(packet);
+        this.#state[DROPPED]++;
+      } else if (this.#enqueue(source, packet)) {
+        queued++;
+      } else {
+        break;
+      }
+    }
+    if (done > 0) batch.shift(done);
+    if (queued > 0) Atomics.store(this.#init.doorbells, this.#init.doorbell, this.#state[TAIL]);
+    if (error) throw error;
+    return queued;
+  }
+
+  /** One frame's descriptors; false if there is no room for all of them. */
+  #enqueue({ pool, addresses, number }: Source, packet: number): boolean {
+    const state = this.#state;
+    const mask = this.#size - 1;
+    const total = pool.totalLength(packet);
+    if (state[USED] + segmentsOf(pool, packet) > mask) return false;
+    const first = state[TAIL];
+    let index = first;
+    let last = first;
+    for (let segment = packet; segment !== NO_PACKET; ) {
+      const next = pool.next[segment];
+      const length = pool.length[segment];
+      const word = index << 2;
+      // Data never leaves its slot, and no slot straddles 4 GiB: the high half holds.
+      this.#ring[word + TX_READ_ADDRESS_LOW] =
+        addresses.words[segment << 1] + pool.headroom[segment] - DEFAULT_HEADROOM;
+      this.#ring[word + TX_READ_ADDRESS_HIGH] = addresses.words[(segment << 1) + 1];
+      this.#ring[word + TX_READ_COMMAND] = TX_CMD_DATA | length | (next === NO_PACKET ? TX_CMD_EOP : 0);
+      this.#ring[word + TX_READ_STATUS] = total << TX_PAYLEN_SHIFT;
+      this.#shadow[index] = segment;
+      this.#owners[index] = number;
+      this.#audit.queued(pool, segment);
+      pool.next[segment] = NO_PACKET;
+      segment = next;
+      last = index;
+      index = (index + 1) & mask;
+      state[USED]++;
+    }
+    this.#report(first, last);
+    state[TAIL] = index;
+    return true;
+  }
+
+  /** If the frame fills up blocks, asks for a report with its last descriptor (RS goes with EOP only, 7.2.3.2.4). */
+  #report(first: number, last: number): void {
+    const blocks = this.#size >> BLOCK_SHIFT;
+    const lastIsFull = (last & (BLOCK - 1)) === BLOCK - 1;
+    const end = ((last >> BLOCK_SHIFT) + (lastIsFull ? 1 : 0)) % blocks;
+    const begin = first >> BLOCK_SHIFT;
+    if (begin === end && !lastIsFull) return;
+    this.#ring[(last << 2) + TX_READ_COMMAND] |= TX_CMD_RS;
+    let block = begin;
+    do {
+      this.#reports[block] = last;
+      block = (block + 1) % blocks;
+    } while (block !== end);
+  }
+
+  /** Takes back sent packets, block by block; returns an error of checked mode to throw once the ring is consistent. */
+  #takeBack(): Error | undefined {
+    const state = this.#state;
+    const mask = this.#size - 1;
+    let error: Error | undefined;
+    const before = state[USED];
+    while (state[USED] >= BLOCK) {
+      const reporting = this.#reports[state[OLDEST] >> BLOCK_SHIFT];
+      if ((this.#ring[(reporting << 2) + TX_WB_STATUS] & TX_STATUS_DD) === 0) break;
+      for (let i = 0; i < BLOCK; i++) error = this.#release(state[OLDEST] + i) ?? error;
+      state[OLDEST] = (state[OLDEST] + BLOCK) & mask;
+      state[USED] -= BLOCK;
+    }
+    if (this.#mixed && state[USED] < before) this.#mixed = this.#isMixed();
+    return error;
+  }
+
+  /** Gives the buffer of one descriptor back to its pool. */
+  #release(index: number): Error | undefined {
+    const source = this.#mixed ? this.#sources[this.#owners[index]] : this.#source;
+    if (!source) return undefined;
+    const segment = this.#shadow[index];
+    const error = this.#audit.completed(source.pool, segment);
+    source.pool.reclaim(segment);
+    return error;
+  }
+
+  #isMixed(): boolean {
+    const mask = this.#size - 1;
+    for (let i = 0; i < this.#state[USED]; i++) {
+      if (this.#owners[(this.#state[OLDEST] + i) & mask] !== this.#source?.number) return true;
+    }
+    return false;
+  }
+
+  #isSendable(pool: PacketPool, packet: number): boolean {
+    let segments = 0;
+    let total = 0;
+    for (let segment = packet; segment !== NO_PACKET; segment = pool.next[segment]) {
+      const length = pool.length[segment];
+      if (length === 0 || length + pool.headroom[segment] > pool.stride) return false;
+      if (++segments > TX_DESCRIPTORS_PER_PACKET) return false;
+      total += length;
+    }
+    return total >= TX_PACKET_MINIMUM && total <= this.#init.maximumFrame;
+  }
+}
+
+function segmentsOf(pool: PacketPool, packet: number): number {
+  let count = 0;
+  for (let segment = packet; segment !== NO_PACKET; segment = pool.next[segment]) count++;
+  return count;
+}
