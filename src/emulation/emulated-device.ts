@@ -1,6 +1,5 @@
 /** An emulated NIC as a PciDevice on the caller's thread, in virtual time. */
 import { IxyError } from '../errors.ts';
-import { parseMac, writeMac } from '../packets/addresses.ts';
 import {
   type DeviceClock,
   PCI_COMMAND,
@@ -11,7 +10,8 @@ import {
 } from '../pci/pci-device.ts';
 import { EmulatedDomain } from './iommu.ts';
 import { MSIX_BAR } from './ixgbe/config.ts';
-import { IXGBE_82599_SFP, IxgbeModel } from './ixgbe/model.ts';
+import { macBytes } from './ixgbe/mac-bytes.ts';
+import { DEFAULT_MAC, IXGBE_82599_SFP, IxgbeModel } from './ixgbe/model.ts';
 import { Simulation } from './simulation.ts';
 import type { WireEnd } from './wire.ts';
 
@@ -29,15 +29,6 @@ export interface EmulatedDeviceOptions {
   readonly simulation?: Simulation;
   /** Default: the domain that all emulated devices share. */
   readonly domain?: EmulatedDomain;
-}
-
-export const DEFAULT_MAC = '02:00:00:82:59:90';
-
-/** The six bytes of 'aa:bb:cc:dd:ee:ff'. Throws `ERR_ARGUMENT`. */
-export function macBytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(6);
-  writeMac(bytes, 0, parseMac(text));
-  return bytes;
 }
 
 export class EmulatedPciDevice implements PciDevice {

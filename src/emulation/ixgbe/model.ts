@@ -28,6 +28,8 @@ import { Transmit } from './transmit.ts';
 
 export const INTEL = 0x8086;
 export const IXGBE_82599_SFP = 0x10fb;
+/** What the EEPROM says where nobody chose an address. */
+export const DEFAULT_MAC = '02:00:00:82:59:90';
 const ALL_ONES = 0xffff_ffff;
 
 export interface IxgbeModelOptions {

@@ -1,0 +1,137 @@
+/** The devices of a thread, and what can be asked of them. */
+import { IxyError } from '../../errors.ts';
+import { addon } from '../../native/addon.ts';
+import { DmaRegions } from '../dma-regions.ts';
+import { macBytes } from '../ixgbe/mac-bytes.ts';
+import { IxgbeModel } from '../ixgbe/model.ts';
+import { CableRegistry, createWire } from '../wires/index.ts';
+import * as protocol from './protocol.ts';
+
+const BURST = 64;
+
+export class DeviceHost {
+  readonly #regions = new DmaRegions();
+  /** Memory that this thread has mapped itself, by device address. */
+  readonly #mappings = new Map<number, ArrayBuffer>();
+  readonly #cables = new CableRegistry();
+  readonly #models = new Map<number, IxgbeModel>();
+  /** The same, for the loop. */
+  #running: readonly IxgbeModel[] = [];
+  #everOpened = false;
+
+  /** All devices have been closed again. */
+  get finished(): boolean {
+    return this.#everOpened && this.#running.length === 0;
+  }
+
+  /** Lets every device work at time `now`, in nanoseconds; returns the number of frames that moved. */
+  step(now: number): number {
+    const running = this.#running;
+    let moved = 0;
+    for (let i = 0; i < running.length; i++) {
+      const model = running[i];
+      model.advanceTo(now);
+      moved += model.step(BURST);
+    }
+    return moved;
+  }
+
+  /** A register access; returns what was read. */
+  access(operation: number, device: number, argument: number, value: number): number {
+    const model = this.#model(device);
+    switch (operation) {
+      case protocol.READ_REGISTER:
+        return model.readRegister(argument);
+      case protocol.WRITE_REGISTER:
+        model.writeRegister(argument, value);
+        return 0;
+      case protocol.READ_MSIX:
+        return model.readMsix(argument);
+      case protocol.WRITE_MSIX:
+        model.writeMsix(argument, value);
+        return 0;
+      case protocol.READ_CONFIG:
+        return readConfig(model, argument & 0xffff, argument >>> 16);
+      default:
+        writeConfig(model, argument & 0xffff, argument >>> 16, value);
+        return 0;
+    }
+  }
+
+  command(command: protocol.Command): protocol.Answer {
+    switch (command.kind) {
+      case 'map':
+        this.#map(command.memory);
+        break;
+      case 'unmap':
+        this.#unmap(command.address);
+        break;
+      case 'open':
+        this.#open(command.device, command.spec);
+        break;
+      case 'close':
+        this.#close(command.device);
+        break;
+      case 'inject':
+        this.#model(command.device).faults.inject(command.fault);
+        break;
+      case 'clear-faults':
+        this.#model(command.device).faults.clear(command.fault);
+        break;
+      case 'inspect': {
+        const { violations, linkUp, discarded } = this.#model(command.device);
+        return { kind: 'inspection', inspection: { violations, linkUp, discarded } };
+      }
+    }
+    return { kind: 'done' };
+  }
+
+  #model(device: number): IxgbeModel {
+    const model = this.#models.get(device);
+    if (!model) throw new IxyError('ERR_CLOSED', 'the device is closed');
+    return model;
+  }
+
+  #open(device: number, { mac, deviceId, strict, wire, doorbells }: protocol.ThreadedDeviceSpec): void {
+    const end = wire && createWire(wire, this.#cables);
+    const model = new IxgbeModel({ mac: macBytes(mac), deviceId, strict, doorbells, regions: this.#regions });
+    model.wire = end;
+    this.#models.set(device, model);
+    this.#running = [...this.#models.values()];
+    this.#everOpened = true;
+  }
+
+  #close(device: number): void {
+    const model = this.#model(device);
+    this.#models.delete(device);
+    this.#running = [...this.#models.values()];
+    model.wire?.close();
+  }
+
+  #map({ address, size, pageSize, buffer, descriptor }: protocol.MappedMemory): void {
+    let memory: ArrayBuffer | SharedArrayBuffer | undefined = buffer;
+    if (!memory) {
+      memory = addon().mmap(descriptor, size, 0, addon().constants.MAP_SHARED);
+      this.#mappings.set(address, memory);
+    }
+    this.#regions.add(address, memory, size, pageSize);
+  }
+
+  #unmap(address: number): void {
+    this.#regions.remove(address);
+    const mapping = this.#mappings.get(address);
+    if (!mapping) return;
+    this.#mappings.delete(address);
+    addon().munmap(mapping);
+  }
+}
+
+function readConfig({ config }: IxgbeModel, offset: number, bytes: number): number {
+  return bytes === 1 ? config.read8(offset) : bytes === 2 ? config.read16(offset) : config.read32(offset);
+}
+
+function writeConfig({ config }: IxgbeModel, offset: number, bytes: number, value: number): void {
+  if (bytes === 1) config.write8(offset, value);
+  else if (bytes === 2) config.write16(offset, value);
+  else config.write32(offset, value);
+}

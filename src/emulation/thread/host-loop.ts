@@ -1,0 +1,67 @@
+/** The loop of a device thread: serve the driver, let the devices work, and rest when there is nothing to do. */
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { IxyError } from '../../errors.ts';
+import type { DeviceHost } from './device-host.ts';
+import * as protocol from './protocol.ts';
+
+// Milliseconds without work after which the thread begins to nap, and after which it naps longer. Doorbells and frames
+// that arrive meanwhile wait for the end of a nap; register accesses end it.
+const AWAKE = 0.5;
+const DROWSY = 200;
+const SHORT_NAP = 0.05;
+const LONG_NAP = 1;
+/** Devices begin a second after power-up: their clock is ahead of the thread's. */
+const POWER_UP_MILLISECONDS = 1000;
+const NANOSECONDS = 1e6;
+
+export function runHost(mailbox: Int32Array, host: DeviceHost, port: MessagePort): void {
+  try {
+    loop(mailbox, host, port);
+  } catch (error) {
+    port.postMessage(refusal(error));
+  } finally {
+    Atomics.store(mailbox, protocol.ENDED, 1);
+    Atomics.notify(mailbox, protocol.STATE);
+    port.close();
+  }
+}
+
+function loop(mailbox: Int32Array, host: DeviceHost, port: MessagePort): void {
+  const start = performance.now() - POWER_UP_MILLISECONDS;
+  let busyAt = start;
+  while (!host.finished) {
+    const wake = Atomics.load(mailbox, protocol.WAKE);
+    const now = performance.now();
+    const asked = Atomics.load(mailbox, protocol.STATE) === protocol.REQUESTED;
+    if (asked) serve(mailbox, host, port);
+    if (host.step((now - start) * NANOSECONDS) > 0 || asked) busyAt = now;
+    else if (now - busyAt > AWAKE) {
+      Atomics.wait(mailbox, protocol.WAKE, wake, now - busyAt > DROWSY ? LONG_NAP : SHORT_NAP);
+    }
+  }
+}
+
+function serve(mailbox: Int32Array, host: DeviceHost, port: MessagePort): void {
+  let state = protocol.ANSWERED;
+  const operation = mailbox[protocol.OPERATION];
+  try {
+    if (operation === protocol.COMMAND) {
+      const command = receiveMessageOnPort(port)?.message as protocol.Command;
+      port.postMessage(host.command(command));
+    } else {
+      const { DEVICE, ARGUMENT, VALUE } = protocol;
+      mailbox[VALUE] = host.access(operation, mailbox[DEVICE], mailbox[ARGUMENT], mailbox[VALUE]);
+    }
+  } catch (error) {
+    port.postMessage(refusal(error));
+    state = protocol.REFUSED;
+  }
+  Atomics.store(mailbox, protocol.STATE, state);
+  Atomics.notify(mailbox, protocol.STATE);
+}
+
+function refusal(error: unknown): protocol.Answer {
+  if (error instanceof IxyError) return { kind: 'error', code: error.code, message: error.message };
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { kind: 'error', code: 'ERR_DEVICE_GONE', message: text };
+}

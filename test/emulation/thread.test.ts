@@ -1,0 +1,135 @@
+import { spawnSync } from 'node:child_process';
+import { afterEach, describe, expect, test } from 'vitest';
+import { ixgbe } from '../../src/datasheet/ixgbe/index.ts';
+import type { WireSpec } from '../../src/emulation/index.ts';
+import {
+  EmulatedPciDevice,
+  EmulationThread,
+  sharedWireCounters,
+  ThreadedPciDevice,
+  wireCounters,
+  wireStatistics,
+} from '../../src/emulation/index.ts';
+import { frameTo, TestDriver } from './ixgbe/test-driver.ts';
+
+const open: TestDriver[] = [];
+afterEach(() => {
+  for (const driver of open.splice(0)) driver.close();
+});
+
+function start(options: ConstructorParameters<typeof ThreadedPciDevice>[0] = {}) {
+  const device = new ThreadedPciDevice({ strict: true, ...options });
+  const driver = new TestDriver(device);
+  open.push(driver);
+  return { device, driver };
+}
+
+async function until<T>(look: () => T | undefined | false, milliseconds = 5000): Promise<T> {
+  for (const end = performance.now() + milliseconds; performance.now() < end; ) {
+    const found = look();
+    if (found) return found;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  throw new Error(`nothing within ${milliseconds} ms`);
+}
+
+describe('a device on a thread of its own', () => {
+  test('shows the same registers as a stepped one', () => {
+    const { driver } = start();
+    const stepped = new TestDriver(new EmulatedPciDevice());
+    for (const [name, register] of Object.entries(ixgbe)) {
+      if (register.access === 'WO' || name === 'SWSM') continue;
+      expect([name, driver.read(register)]).toEqual([name, stepped.read(register)]);
+    }
+    stepped.close();
+  });
+
+  test('carries frames both ways through a loopback plug, and breaks no rule', async () => {
+    const { device, driver } = start({ wire: { kind: 'loopback' } });
+    driver.start();
+    expect(driver.waitForLink()).toBe(true);
+    const frames = Array.from({ length: 300 }, (_, i) => frameTo('02:00:00:82:59:90', 60 + i, i));
+    const received: Uint8Array[] = [];
+    for (const frame of frames) {
+      driver.transmit(frame);
+      received.push(...(await until(() => nonEmpty(driver.receive()))));
+    }
+    expect(received).toEqual(frames);
+    expect(device.inspect().violations).toEqual([]);
+    expect(driver.read(ixgbe.GPRC)).toBe(300);
+  });
+
+  test('is linked to another one by a cable', async () => {
+    const wire: WireSpec = { kind: 'cable', name: 'c' };
+    const a = start({ wire, mac: '02:00:00:00:00:0a' });
+    const b = start({ wire, mac: '02:00:00:00:00:0b' });
+    for (const { driver } of [a, b]) driver.start();
+    for (const { driver } of [a, b]) expect(driver.waitForLink()).toBe(true);
+    const frame = frameTo('02:00:00:00:00:0b', 100);
+    a.driver.transmit(frame);
+    expect(await until(() => nonEmpty(b.driver.receive()))).toEqual([frame]);
+  });
+
+  test('counts what its wire carried in shared memory', async () => {
+    const counters = sharedWireCounters();
+    const { driver } = start({ wire: { kind: 'null', counters } });
+    driver.start();
+    driver.waitForLink();
+    driver.transmit(frameTo('02:00:00:00:00:02', 60));
+    await until(() => wireStatistics(wireCounters(counters)).sent.frames === 1);
+  });
+
+  test('takes injected faults', () => {
+    const { device, driver } = start();
+    device.injectFault({ kind: 'removal' });
+    expect(driver.read(ixgbe.STATUS)).toBe(0xffff_ffff);
+  });
+
+  test('says what is wrong with a wire', () => {
+    expect(() => start({ wire: { kind: 'capture', read: '/nowhere/at/all.pcap' } as WireSpec })).toThrow();
+    expect(start().driver.read(ixgbe.STATUS)).not.toBe(0xffff_ffff);
+  });
+
+  test('refuses accesses outside its registers', () => {
+    const { device } = start();
+    expect(() => device.bar(0).read32(2)).toThrow(/multiple of 4/);
+    expect(() => device.bar(0).read32(0x2_0000)).toThrow(/multiple of 4/);
+    expect(() => device.bar(1)).toThrow(/no memory BAR 1/);
+    expect(() => device.config.read16(4095)).toThrow(/aligned/);
+  });
+
+  test('is gone when it is closed', () => {
+    const { device } = start();
+    device.close();
+    expect(() => device.bar(0).read32(0)).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }));
+  });
+});
+
+describe('the thread', () => {
+  test('is shared by name, and a new one begins after the last device has gone', () => {
+    const first = EmulationThread.named('t');
+    expect(EmulationThread.named('t')).toBe(first);
+    const device = new ThreadedPciDevice({ thread: first });
+    device.close();
+    expect(EmulationThread.named('t')).not.toBe(first);
+    new ThreadedPciDevice({ thread: EmulationThread.named('t') }).close();
+  });
+
+  test('keeps no process alive, closed or not', () => {
+    const program = `
+      import { ThreadedPciDevice } from '${new URL('../../dist/emulation/index.js', import.meta.url)}';
+      const device = new ThreadedPciDevice({ wire: { kind: 'loopback' } });
+      device.setBusMaster(true);
+      if (process.argv.includes('close')) device.close();
+      console.log(device.vendorId.toString(16));`;
+    for (const how of ['close', 'leave']) {
+      const arguments_ = ['--input-type=module', '-e', program, '--', how];
+      const { status, stdout, stderr } = spawnSync(process.execPath, arguments_, { encoding: 'utf8', timeout: 20_000 });
+      expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '8086\n', stderr: '' });
+    }
+  });
+});
+
+function nonEmpty<T>(list: T[]): T[] | undefined {
+  return list.length > 0 ? list : undefined;
+}
