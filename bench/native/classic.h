@@ -1,5 +1,7 @@
 // The way a userspace driver in C is usually written: a packet is a pointer to a buffer whose first cache line holds its
 // metadata, buffers lie 2048 bytes apart, the pool is a stack of indices, each transmit descriptor asks for a report.
+// Such a driver is a library: the pool's functions are another file's, the bursts are reached through the device's table
+// of operations, and descriptors are volatile. The noinline marks stand for those borders.
 #pragma once
 #include <vector>
 
@@ -56,29 +58,29 @@ class Classic {
   };
   static_assert(sizeof(Packet) == 64, "the header fills one cache line");
 
-  Packet* AllocatePacket() {
+  __attribute__((noinline)) Packet* AllocatePacket() {
     if (top_ == 0) return nullptr;
     return reinterpret_cast<Packet*>(memory_.get() + size_t{free_[--top_]} * kBufferSize);
   }
 
-  void FreePacket(Packet* packet) { free_[top_++] = packet->index; }
+  __attribute__((noinline)) void FreePacket(Packet* packet) { free_[top_++] = packet->index; }
 
   void Arm(uint32_t index, Packet* packet) {
     const uint64_t address = packet->address + offsetof(Packet, data);
-    uint32_t* descriptor = rings_.receive[index];
+    volatile uint32_t* descriptor = rings_.receive[index];
     descriptor[0] = static_cast<uint32_t>(address);
     descriptor[1] = static_cast<uint32_t>(address >> 32);
     descriptor[2] = descriptor[3] = 0;
     received_[index] = packet;
   }
 
-  uint32_t Receive(Packet** packets, uint32_t limit) {
+  __attribute__((noinline)) uint32_t Receive(Packet** packets, uint32_t limit) {
     uint32_t index = receive_index_;
     uint32_t last = index;
     uint32_t count = 0;
     for (; count < limit; count++) {
-      const uint32_t* descriptor = rings_.receive[index];
-      const uint32_t status = ReadStatus(descriptor[2]);
+      const volatile uint32_t* descriptor = rings_.receive[index];
+      const uint32_t status = descriptor[2];
       if (!(status & kDone)) break;
       if (!(status & kEndOfPacket) || (status & kReceiveErrors)) std::abort();
       Packet* packet = received_[index];
@@ -111,7 +113,7 @@ class Classic {
     }
   }
 
-  uint32_t Transmit(Packet** packets, uint32_t count) {
+  __attribute__((noinline)) uint32_t Transmit(Packet** packets, uint32_t count) {
     Clean();
     uint32_t index = transmit_index_;
     uint32_t sent = 0;
@@ -120,7 +122,7 @@ class Classic {
       if (next == clean_index_) break;
       Packet* packet = packets[sent];
       const uint64_t address = packet->address + offsetof(Packet, data);
-      uint32_t* descriptor = rings_.transmit[index];
+      volatile uint32_t* descriptor = rings_.transmit[index];
       descriptor[0] = static_cast<uint32_t>(address);
       descriptor[1] = static_cast<uint32_t>(address >> 32);
       descriptor[2] = kTransmitCommand | kReportStatus | packet->length;

@@ -12,7 +12,7 @@ import {
 } from '../../memory/checked-pool.ts';
 import type { PacketBatch } from '../../memory/packet-batch.ts';
 import { NO_PACKET, type PacketPool } from '../../memory/packet-pool.ts';
-import { type Receive, RX_CONSTANTS, type RxContext } from './rx-burst.ts';
+import { type Receive, RX_CONSTANTS, type RxContext } from './rx-context.ts';
 
 const { NEXT, TAIL, CHAIN_HEAD } = RX_CONSTANTS;
 

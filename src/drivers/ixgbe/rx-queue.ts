@@ -4,14 +4,9 @@ import { NO_PACKET, type PacketPool } from '../../memory/packet-pool.ts';
 import { specialise } from '../../specialise.ts';
 import type { RxQueue as NetRxQueue } from '../net-device.ts';
 import { checkedReceive, recordArmed } from './checked-queues.ts';
-import {
-  makeRearm,
-  makeReceive,
-  makeScatteredReceive,
-  type Receive,
-  RX_CONSTANTS,
-  type RxContext,
-} from './rx-burst.ts';
+import { makeRearm, makeReceive } from './rx-burst.ts';
+import { type Receive, RX_CONSTANTS, type RxContext } from './rx-context.ts';
+import { makeScatteredReceive } from './rx-scattered.ts';
 
 const { NEXT, EMPTY, NO_BUFFER, BAD_FRAMES, CHAIN_HEAD } = RX_CONSTANTS;
 const STATE_WORDS = 32;

@@ -1,0 +1,78 @@
+/** The receive burst for jumbo frames. Its factory is copied for each queue (see specialise.ts): it uses its parameters only. */
+import type { Receive, RxContext } from './rx-context.ts';
+
+/**
+ * For frames that may spread over several buffers (82599 datasheet 7.1.6.2, EOP): they become chains. A frame with a bad
+ * segment is dropped whole, and counted once.
+ */
+export function makeScatteredReceive(context: RxContext, rearm: () => void): Receive {
+  const { links: $links, lengths: $lengths, ring: $ring, shadow: $shadow, state: $state } = context;
+  const { pool, poolState: $poolState, size, maximumLength } = context;
+  const { DD, EOP, ERRORS, STATUS, LENGTH, LENGTH_MASK, BLOCK, STRIDE, HEADROOM, NO_PACKET } = context.constants;
+  const { NEXT, EMPTY, BAD_FRAMES, CHAIN_HEAD, CHAIN_TAIL, SKIPPING, POOL_CHAINS } = context.constants;
+  const mask = size - 1;
+
+  const drop = (packet: number, state: Int32Array): void => {
+    if (state[CHAIN_HEAD] !== NO_PACKET) pool.reclaim(state[CHAIN_HEAD]);
+    pool.reclaim(packet);
+    state[CHAIN_HEAD] = NO_PACKET;
+    state[BAD_FRAMES]++;
+  };
+
+  return function receiveScattered(batch) {
+    const links = $links;
+    const lengths = $lengths;
+    const ring = $ring;
+    const shadow = $shadow;
+    const state = $state;
+
+    if (batch.pool !== pool) batch.adopt(pool);
+    const { packets, offsets, capacity } = batch;
+    const first = batch.length;
+    const empty = state[EMPTY];
+    const armed = (size - empty) | 0;
+    let count = first;
+    let seen = 0;
+    let next = state[NEXT] & mask;
+    while (seen < armed && count < capacity) {
+      const descriptor = next << 2;
+      const status = ring[descriptor + STATUS];
+      if ((status & DD) === 0) break;
+      const packet = shadow[next];
+      const length = ring[descriptor + LENGTH] & LENGTH_MASK;
+      const last = (status & EOP) !== 0;
+      next = (next + 1) & mask;
+      seen = (seen + 1) | 0;
+      if (state[SKIPPING] !== 0) {
+        pool.reclaim(packet);
+        if (last) state[SKIPPING] = 0;
+        continue;
+      }
+      if ((last && (status & ERRORS) !== 0) || (length - 1) >>> 0 >= maximumLength) {
+        drop(packet, state);
+        if (!last) state[SKIPPING] = 1;
+        continue;
+      }
+      lengths[packet] = length;
+      const head = state[CHAIN_HEAD];
+      if (head === NO_PACKET) {
+        state[CHAIN_HEAD] = packet;
+      } else {
+        links[state[CHAIN_TAIL]] = packet;
+        $poolState[POOL_CHAINS] = 1;
+      }
+      state[CHAIN_TAIL] = packet;
+      if (!last) continue;
+      const whole = state[CHAIN_HEAD];
+      state[CHAIN_HEAD] = NO_PACKET;
+      packets[count] = whole;
+      offsets[count] = Math.imul(whole, STRIDE) + HEADROOM;
+      count = (count + 1) | 0;
+    }
+    batch.length = count;
+    state[NEXT] = next;
+    state[EMPTY] = (empty + seen) | 0;
+    if (empty + seen >= BLOCK << 1) rearm();
+    return count - first;
+  };
+}
