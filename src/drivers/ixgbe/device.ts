@@ -1,0 +1,253 @@
+/** An open port of an 82599 or one of its successors. */
+import { EventEmitter } from 'node:events';
+import type { IxgbeModel } from '../../datasheet/ixgbe/devices.ts';
+import { ixgbe } from '../../datasheet/ixgbe/index.ts';
+import type { Register } from '../../datasheet/registers.ts';
+import { checkInteger, IxyError } from '../../errors.ts';
+import { closeOnExit } from '../lifecycle.ts';
+import type { DeviceCapabilities, DeviceStatistics, LinkState, NetDevice, NetDeviceEvents } from '../net-device.ts';
+import { parseMac, readMac, whileReceiveHalted, writeMac, writeModes } from './filters.ts';
+import { LINK_DOWN, linkSpeeds, readLink, sameLink } from './link.ts';
+import { MAXIMUM_MTU, MAXIMUM_QUEUES, type ResolvedOptions } from './options.ts';
+import type { QueueSet } from './queues.ts';
+import type { Registers } from './registers.ts';
+import type { RxQueue } from './rx-queue.ts';
+import { shutDown } from './shutdown.ts';
+import { COUNTERS, type Statistics } from './statistics.ts';
+import type { TxQueue } from './tx-queue.ts';
+
+/** A few counters at a time, all of them within ten seconds: the fastest, bytes in 36 bits, takes 55 s to fill up. */
+const STATISTICS_MILLISECONDS = 250;
+const COUNTERS_PER_STEP = Math.ceil((COUNTERS * STATISTICS_MILLISECONDS) / 10_000);
+const LINK_LOOK_MILLISECONDS = 10;
+const DEFAULT_LINK_MILLISECONDS = 10_000;
+/** The longest that `waitForLink` may be told to wait: a day. */
+const MAXIMUM_LINK_MILLISECONDS = 86_400_000;
+const CRC_BYTES = 4;
+/** The counters behind `statistics()`. */
+const SUMMARISED = 'QPRC QBRC GPTC GOTC MPC QPRDC RUC ROC CRCERRS RFC RLEC ILLERRC'.split(' ');
+
+export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDevice {
+  readonly driver = 'ixgbe';
+  readonly name: string;
+  readonly description: string;
+  readonly model: IxgbeModel;
+  readonly rx: readonly RxQueue[];
+  readonly tx: readonly TxQueue[];
+  readonly capabilities: DeviceCapabilities;
+  readonly mtu: number;
+
+  readonly #registers: Registers;
+  readonly #options: ResolvedOptions;
+  readonly #queues: QueueSet;
+  readonly #statistics: Statistics;
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #stayOpen: () => void;
+  #mac: string;
+  #promiscuous: boolean;
+  #allMulticast = false;
+  /** The link as last seen, for telling changes. */
+  #link = LINK_DOWN;
+  #closed = false;
+
+  /** For `openIxgbe`, which has initialised the device. */
+  constructor(
+    registers: Registers,
+    model: IxgbeModel,
+    options: ResolvedOptions,
+    queues: QueueSet,
+    statistics: Statistics,
+  ) {
+    super();
+    this.name = registers.device.address;
+    this.description = model.name;
+    this.model = model;
+    this.rx = queues.rx;
+    this.tx = queues.tx;
+    this.mtu = options.mtu;
+    this.capabilities = {
+      maxRxQueues: MAXIMUM_QUEUES,
+      maxTxQueues: MAXIMUM_QUEUES,
+      maxMtu: MAXIMUM_MTU,
+      speeds: linkSpeeds(model),
+      features: ['crc', 'padding', 'jumbo frames', 'scatter-gather', 'promiscuous', 'all-multicast', 'statistics'],
+    };
+    this.#registers = registers;
+    this.#options = options;
+    this.#queues = queues;
+    this.#statistics = statistics;
+    this.#mac = readMac(registers);
+    this.#promiscuous = options.promiscuous;
+    registers.onGone = (error) => this.#removed(error);
+    this.#every(STATISTICS_MILLISECONDS, () => this.#statistics.step(COUNTERS_PER_STEP));
+    if (options.linkPollInterval > 0) this.#every(options.linkPollInterval, () => this.checkLink());
+    this.#stayOpen = closeOnExit(this);
+  }
+
+  get mac(): string {
+    return this.#mac;
+  }
+
+  /** The link as it is now; down once the device is closed or gone. */
+  link(): LinkState {
+    if (this.#closed) return LINK_DOWN;
+    return this.#unlessGone(() => readLink(this.#registers, this.model), LINK_DOWN);
+  }
+
+  /** Looks at the link and emits 'link' if it changed since the last look; runs by itself every `linkPollInterval`. */
+  checkLink(): LinkState {
+    const link = this.link();
+    if (!sameLink(link, this.#link)) {
+      this.#link = link;
+      this.emit('link', link);
+    }
+    return link;
+  }
+
+  /** `timeoutMilliseconds`: 0 … a day. Throws `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_DEVICE_GONE`. */
+  async waitForLink(timeoutMilliseconds = DEFAULT_LINK_MILLISECONDS): Promise<LinkState> {
+    checkInteger(`${this.name}: timeoutMilliseconds`, timeoutMilliseconds, 0, MAXIMUM_LINK_MILLISECONDS);
+    const { clock } = this.#registers.device;
+    const end = clock.now() + timeoutMilliseconds;
+    for (;;) {
+      this.#assertOpen();
+      const link = readLink(this.#registers, this.model);
+      if (link.up) return link;
+      if (clock.now() >= end) {
+        throw new IxyError(
+          'ERR_TIMEOUT',
+          `${this.name}: the link is still down after ${timeoutMilliseconds} ms; is a cable plugged in, and the far end up?`,
+        );
+      }
+      await clock.sleep(LINK_LOOK_MILLISECONDS);
+    }
+  }
+
+  /** Throws `ERR_ARGUMENT` for what is no station's address. Reception pauses for some microseconds. */
+  setMac(mac: string): void {
+    this.#assertOpen();
+    const bytes = parseMac(mac);
+    whileReceiveHalted(this.#registers, () => writeMac(this.#registers, bytes));
+    this.#mac = readMac(this.#registers);
+  }
+
+  setPromiscuous(enabled: boolean): void {
+    this.#assertOpen();
+    this.#promiscuous = enabled;
+    this.#writeModes();
+  }
+
+  setAllMulticast(enabled: boolean): void {
+    this.#assertOpen();
+    this.#allMulticast = enabled;
+    this.#writeModes();
+  }
+
+  /**
+   * `rxPackets` reached memory (QPRC) and were good; `rxBytes` are QBRC, without CRC. `rxDropped` = no room on chip (MPC) +
+   * no descriptor (QPRDC) + shorter than 64 bytes or longer than the maximum, with a good CRC (RUC, ROC) + refused by the
+   * receive queues. `rxErrors` = wrong CRC (CRCERRS; RFC below 64 bytes), length (RLEC) or symbol (ILLERRC). `txPackets`
+   * and `txBytes` are GPTC and GOTC without CRC, padding included. `txDropped` = refused by the transmit queues. The MAC
+   * has no counter of frames that it failed to send: `txErrors` is 0. About 60 register reads.
+   */
+  statistics(): DeviceStatistics {
+    if (!this.#closed) this.#unlessGone(() => this.#statistics.refresh(SUMMARISED), undefined);
+    const sum = (...names: string[]): number => names.reduce((total, name) => total + this.#statistics.total(name), 0);
+    const refused = this.rx.reduce((total, queue) => total + queue.badFrames, 0);
+    const txPackets = sum('GPTC');
+    return {
+      rxPackets: sum('QPRC') - refused,
+      rxBytes: sum('QBRC'),
+      txPackets,
+      txBytes: sum('GOTC') - CRC_BYTES * txPackets,
+      rxDropped: sum('MPC', 'QPRDC', 'RUC', 'ROC') + refused,
+      rxErrors: sum('CRCERRS', 'RFC', 'RLEC', 'ILLERRC'),
+      txDropped: this.tx.reduce((total, queue) => total + queue.dropped, 0),
+      txErrors: 0,
+    };
+  }
+
+  /**
+   * Totals of every counter register by its datasheet name: 'GPRC', 'GORC' for the pair GORCL/GORCH, 'MPC[0]' in arrays;
+   * and of the queues: 'rx[0].noBuffer', 'rx[0].badFrames', 'tx[0].dropped'. About 230 register reads.
+   */
+  counters(): Record<string, number> {
+    if (!this.#closed) this.#unlessGone(() => this.#statistics.accumulate(), undefined);
+    const counters = this.#statistics.totals();
+    for (const [index, queue] of this.rx.entries()) {
+      counters[`rx[${index}].noBuffer`] = queue.noBuffer;
+      counters[`rx[${index}].badFrames`] = queue.badFrames;
+    }
+    for (const [index, queue] of this.tx.entries()) counters[`tx[${index}].dropped`] = queue.dropped;
+    return counters;
+  }
+
+  /**
+   * The value of every readable register by name, 'RDT[3]' in arrays: thousands of reads, for people. What reading clears
+   * is cleared, but counters go on in `counters()`, and the semaphore SWSM.SMBI is given back.
+   */
+  registers(): Record<string, number> {
+    this.#assertOpen();
+    const counted = this.#statistics.dump();
+    const values: Record<string, number> = {};
+    for (const [name, register] of Object.entries(ixgbe) as [string, Register][]) {
+      if (register.access === 'WO') continue;
+      for (let index = 0; index < register.length; index++) {
+        const offset = register.at(index);
+        const value = counted.get(offset) ?? this.#registers.readAt(offset);
+        values[register.length > 1 ? `${name}[${index}]` : name] = value;
+      }
+    }
+    if ((values.SWSM & ixgbe.SWSM.bits.SMBI.mask) === 0) this.#registers.assign('SWSM', {});
+    return values;
+  }
+
+  /** The device's own pool is closed as well; in checked mode that throws `ERR_PACKET_OWNERSHIP` for leaked packets. */
+  close(): void {
+    if (this.#closed) return;
+    this.#unlessGone(() => this.#statistics.accumulate(), undefined);
+    this.#closed = true;
+    this.#stopTimers();
+    this.#stayOpen();
+    try {
+      shutDown(this.#registers, this.#queues, this.#options.logger);
+    } finally {
+      this.emit('closed');
+    }
+  }
+
+  #writeModes(): void {
+    const registers = this.#registers;
+    whileReceiveHalted(registers, () => writeModes(registers, this.#promiscuous, this.#allMulticast));
+  }
+
+  #removed(error: IxyError): void {
+    this.#stopTimers();
+    // Not from within the access that noticed: listeners may well call close().
+    queueMicrotask(() => this.emit('removed', error));
+  }
+
+  /** What `read` returns; `otherwise` if it finds that the device is gone, of which 'removed' tells. */
+  #unlessGone<T>(read: () => T, otherwise: T): T {
+    try {
+      return read();
+    } catch (error) {
+      if (error instanceof IxyError && error.code === 'ERR_DEVICE_GONE') return otherwise;
+      throw error;
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new IxyError('ERR_CLOSED', `${this.name} is closed`);
+  }
+
+  #every(milliseconds: number, action: () => void): void {
+    const timer = setInterval(() => this.#unlessGone(action, undefined), milliseconds);
+    timer.unref();
+    this.#timers.push(timer);
+  }
+
+  #stopTimers(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+}

@@ -1,0 +1,103 @@
+/** What a user may ask of an ixgbe device, checked. */
+import { checkInteger, IxyError } from '../../errors.ts';
+import { checkedByDefault } from '../../memory/checked-pool.ts';
+import type { DmaMemory } from '../../memory/dma-memory.ts';
+import type { PacketPool } from '../../memory/packet-pool.ts';
+import { knownOrNear } from '../../near-match.ts';
+
+/** Where an embedding program's log goes; the driver says little, and nothing without it. */
+export interface Logger {
+  info(message: string): void;
+  warn(message: string): void;
+}
+
+export interface IxgbeOptions {
+  /** Gives at least `minimumBytes` of memory that `device.dma` can map; the driver frees it. */
+  readonly allocateMemory: (minimumBytes: number) => DmaMemory;
+  /** Receive queues: 1 … 64. Default 1. */
+  readonly rxQueues?: number;
+  /** Transmit queues: 1 … 64. Default 1. */
+  readonly txQueues?: number;
+  /** Descriptors per receive queue: a power of two, 64 … 4096. Default 512. */
+  readonly rxRingSize?: number;
+  /** Descriptors per transmit queue: a power of two, 64 … 4096. Default 512. */
+  readonly txRingSize?: number;
+  /** Payload bytes of the largest frame, 68 … 9500. Above 1500, frames may arrive as chains of buffers. Default 1500. */
+  readonly mtu?: number;
+  /** Receive every frame, whoever it is for. Default false. */
+  readonly promiscuous?: boolean;
+  /** Where receive buffers come from; it stays the caller's. Default: a pool of the device's own, closed with it. */
+  readonly pool?: PacketPool;
+  /** Milliseconds between looks at the link; 0: only `checkLink` looks. Default 500. */
+  readonly linkPollInterval?: number;
+  /** Check at every burst who owns which packet; costs speed. Default: whether IXY_CHECK is set to 1. */
+  readonly checked?: boolean;
+  readonly logger?: Logger;
+}
+
+export type ResolvedOptions = Required<Omit<IxgbeOptions, 'pool'>> & { readonly pool: PacketPool | undefined };
+
+export const MAXIMUM_QUEUES = 64;
+export const MAXIMUM_MTU = 9500;
+/** Every IPv4 link carries at least this much (RFC 791). */
+const MINIMUM_MTU = 68;
+const MINIMUM_RING = 64;
+const MAXIMUM_RING = 4096;
+const MAXIMUM_INTERVAL = 2 ** 31 - 1;
+
+/** The logger of those who gave none. */
+export const silent: Logger = { info() {}, warn() {} };
+
+const DEFAULTS: Omit<ResolvedOptions, 'allocateMemory' | 'checked'> = {
+  rxQueues: 1,
+  txQueues: 1,
+  rxRingSize: 512,
+  txRingSize: 512,
+  mtu: 1500,
+  promiscuous: false,
+  pool: undefined,
+  linkPollInterval: 500,
+  logger: silent,
+};
+const KNOWN = [...Object.keys(DEFAULTS), 'allocateMemory', 'checked'];
+
+/** Fills in defaults. `address` begins every message. Throws `ERR_ARGUMENT`. */
+export function resolveOptions(address: string, options: IxgbeOptions): ResolvedOptions {
+  for (const key of Object.keys(options)) {
+    if (!KNOWN.includes(key)) {
+      throw new IxyError('ERR_ARGUMENT', `${address}: unknown option '${key}'; ${knownOrNear(key, KNOWN)}`);
+    }
+  }
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const resolved = {
+    ...DEFAULTS,
+    checked: checkedByDefault(),
+    allocateMemory: options.allocateMemory,
+    ...given,
+  };
+  checkInteger(`${address}: rxQueues`, resolved.rxQueues, 1, MAXIMUM_QUEUES);
+  checkInteger(`${address}: txQueues`, resolved.txQueues, 1, MAXIMUM_QUEUES);
+  checkRing(`${address}: rxRingSize`, resolved.rxRingSize);
+  checkRing(`${address}: txRingSize`, resolved.txRingSize);
+  checkInteger(`${address}: mtu`, resolved.mtu, MINIMUM_MTU, MAXIMUM_MTU);
+  checkInteger(`${address}: linkPollInterval`, resolved.linkPollInterval, 0, MAXIMUM_INTERVAL);
+  checkType(`${address}: promiscuous`, resolved.promiscuous, 'boolean');
+  checkType(`${address}: checked`, resolved.checked, 'boolean');
+  checkType(`${address}: allocateMemory`, resolved.allocateMemory, 'function');
+  return resolved;
+}
+
+function checkRing(what: string, size: number): void {
+  checkInteger(what, size, MINIMUM_RING, MAXIMUM_RING);
+  if ((size & (size - 1)) !== 0) {
+    throw new IxyError('ERR_ARGUMENT', `${what} must be a power of two, found ${size}; the next is ${nextPower(size)}`);
+  }
+}
+
+function nextPower(size: number): number {
+  return 2 ** Math.ceil(Math.log2(size));
+}
+
+function checkType(what: string, value: unknown, type: 'boolean' | 'function'): void {
+  if (typeof value !== type) throw new IxyError('ERR_ARGUMENT', `${what} must be a ${type}, found ${String(value)}`);
+}
