@@ -1,4 +1,4 @@
-/** Reading the EEPROM, and telling a valid one (82599 datasheet rev 3.4, sections 6.1 and 8.2.3.2.2). */
+/** Telling a valid EEPROM image (82599 datasheet rev 3.4, sections 6.1 and 8.2.3.2.2). */
 import { IxyError } from '../../errors.ts';
 import type { Registers } from './registers.ts';
 
@@ -11,14 +11,17 @@ const FIRST_POINTER = 0x03;
 const LAST_POINTER = 0x0e;
 const UNUSED = [0x0000, 0xffff];
 
-/** Reads one 16-bit word. Hold the EEPROM while calling. */
-export function readWord(registers: Registers, word: number): number {
+/** Reads one 16-bit word. */
+function readWord(registers: Registers, word: number): number {
   registers.assign('EERD', { ADDR: word, START: 1 });
   registers.untilBlocking('EERD', 'DONE', 1, READ_MILLISECONDS);
   return registers.field('EERD', 'DATA');
 }
 
-/** Adds up the image as Intel's tools do: the base words, then each section that a pointer leads to. */
+/**
+ * Adds up the image: the base words, then each section that a pointer leads to. Hold the EEPROM while calling. Throws
+ * `ERR_BAD_FILE`.
+ */
 export function verifyChecksum(registers: Registers): void {
   let sum = 0;
   for (let word = 0; word <= CHECKSUM_WORD; word++) sum += readWord(registers, word);

@@ -8,6 +8,7 @@ const ENABLE_MILLISECONDS = 100;
 const DISABLE_MILLISECONDS = 10;
 /** How long close() lets packets leave that are already queued, over all queues. */
 const DRAIN_MILLISECONDS = 20;
+const LOOK_MILLISECONDS = 0.02;
 const PACKET_BUFFER_KIBIBYTES = 160;
 const KIBIBYTE = 1024;
 /** No DCB: as many bytes may be requested as the field can say. */
@@ -86,7 +87,7 @@ function drain(registers: Registers, queues: number): void {
   for (let index = 0; index < queues; index++) {
     while (registers.field('TDH', 'TDH', index) !== registers.field('TDT', 'TDT', index)) {
       if (clock.now() >= end) return;
-      clock.pause(0.02);
+      clock.pause(LOOK_MILLISECONDS);
     }
   }
 }
