@@ -23,6 +23,11 @@ export interface WireEnd extends FrameSink {
   readonly connected: boolean;
   /** Mbit/s that the medium carries, or 0 where it has no limit of its own. */
   readonly speed: number;
+  /**
+   * Whether the far end stops sending while the NIC has no descriptor for its frames, as after an Ethernet PAUSE frame:
+   * the NIC then refuses them instead of dropping and counting them. Default: it does not.
+   */
+  readonly flowControl?: boolean;
   /** Sends what is buffered and releases descriptors. Idempotent. */
   close(): void;
 }

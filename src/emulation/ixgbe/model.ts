@@ -182,6 +182,7 @@ export class IxgbeModel {
       transmit.finish();
       const { wire } = this.#link;
       if (wire && receive.listening) {
+        receive.flowControl = wire.flowControl === true;
         moved += wire.poll(receive, budget, this.#timers.now);
         receive.finish();
       }

@@ -20,6 +20,7 @@ import { extract } from '../../datasheet/registers.ts';
 import { DmaTranslator } from '../dma-translator.ts';
 import { fence } from '../fence.ts';
 import type { ModelContext } from './context.ts';
+import type { Faults } from './faults.ts';
 import { crossesPage, DescriptorRing } from './ring.ts';
 import type { Traffic } from './statistics.ts';
 
@@ -35,6 +36,8 @@ export class ReceiveQueue {
   readonly #context: ModelContext;
   readonly #traffic: Traffic;
   readonly #buffers: DmaTranslator;
+  readonly #faults: Faults;
+  readonly #strict: boolean;
   #bufferSize = 2 * KIBIBYTE;
   #legacy = false;
   /** Descriptors that are filled and await the end of the burst: the first one, their number, and their status words. */
@@ -45,6 +48,8 @@ export class ReceiveQueue {
   constructor(context: ModelContext, queue: number, traffic: Traffic) {
     this.#context = context;
     this.#traffic = traffic;
+    this.#faults = context.faults;
+    this.#strict = context.judge.strict;
     this.#buffers = new DmaTranslator(context.regions);
     this.ring = new DescriptorRing(context, 'rx', queue);
   }
@@ -66,14 +71,21 @@ export class ReceiveQueue {
     const { ring } = this;
     if (!ring.usable) ring.lose();
     else ring.listen();
+    if (this.#status.length < ring.count) this.#status = new Int32Array(ring.count);
+  }
+
+  /** Whether there are descriptors enough for a frame of `length` bytes. */
+  hasRoom(length: number): boolean {
+    const { ring } = this;
+    const size = this.#bufferSize;
+    return ring.usable && size > 0 && ring.distance(ring.head, ring.tail) * size >= length;
   }
 
   /** Puts a frame into as many buffers as it takes. False if there are not enough descriptors. */
   store(bytes: Uint8Array, offset: number, length: number, inexact: boolean): boolean {
     const { ring } = this;
     const size = this.#bufferSize;
-    const available = ring.distance(ring.head, ring.tail);
-    if (!ring.usable || size === 0 || available * size < length) return false;
+    if (!this.hasRoom(length)) return false;
     if (this.#status.length < ring.count) this.#status = new Int32Array(ring.count);
     if (this.#pending === 0) this.#firstPending = ring.head;
     let from = offset;
@@ -84,7 +96,7 @@ export class ReceiveQueue {
       left -= size;
     }
     this.#fill(bytes, from, left, this.#lastStatus(inexact));
-    if (this.#context.faults.armed) this.#misbehave();
+    if (this.#faults.armed) this.#misbehave();
     const { queue } = ring;
     this.#traffic.queuePackets[queue]++;
     this.#traffic.queueBytes[queue] += length;
@@ -117,7 +129,7 @@ export class ReceiveQueue {
     const { words, head } = ring;
     const at = ring.base + head * DESCRIPTOR_WORDS;
     const to = this.#buffers.translate(words[at + RX_READ_ADDRESS_LOW], words[at + RX_READ_ADDRESS_HIGH], length);
-    if (this.#context.judge.strict) this.#inspect(at, to);
+    if (this.#strict) this.#inspect(at, to);
     // A write to an unmapped address is lost on its way, and the device does not learn of it.
     if (to >= 0) this.#buffers.region.copier.copy(bytes, from, to, length);
     if (this.#legacy) words[at + RX_LEGACY_LENGTH_CHECKSUM] = length;
@@ -139,7 +151,7 @@ export class ReceiveQueue {
   /** Injected faults strike the last descriptor of the frame just stored. */
   #misbehave(): void {
     const { ring } = this;
-    const { faults } = this.#context;
+    const faults = this.#faults;
     const last = (ring.head === 0 ? ring.count : ring.head) - 1;
     if (faults.strikes('rx-missing-eop')) this.#status[last] &= ~RX_STATUS_EOP;
     const wrong = faults.strikes('rx-wrong-length');

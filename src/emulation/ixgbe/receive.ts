@@ -34,6 +34,8 @@ export class Receive implements FrameSink {
   readonly queues: readonly ReceiveQueue[];
   /** Frames that arrived while RXCTRL.RXEN was off, or for a disabled queue. No register counts them. */
   discarded = 0;
+  /** Frames that find no descriptor wait on the wire; see `WireEnd.flowControl`. */
+  flowControl = false;
   readonly #context: ModelContext;
   readonly #traffic: Traffic;
   readonly #interrupts: Interrupts;
@@ -101,6 +103,8 @@ export class Receive implements FrameSink {
   }
 
   deliver(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (this.flowControl && !(this.#receiving && this.queues[this.#selectQueue()].hasRoom(length + CRC_BYTES)))
+      return false;
     if (!this.#receiving) {
       this.discarded++;
       return true;

@@ -22,6 +22,7 @@ export class CaptureWire implements Wire {
   readonly speed = 0;
   connected = true;
   readonly counters: WireCounters;
+  flowControl = false;
   readonly #replay: Replay | undefined;
   readonly #writer: CaptureFileWriter | undefined;
   readonly #madeAt = Date.now();

@@ -10,6 +10,7 @@ import type { WireEnd } from '../wire.ts';
 /** A wire's end that counts. */
 export interface Wire extends WireEnd {
   readonly counters: WireCounters;
+  flowControl: boolean;
 }
 
 const DIRECTION = [
@@ -95,4 +96,13 @@ export function wireStatistics(counters: WireCounters): WireStatistics {
 
 function named<Name extends string>(names: readonly Name[], counters: WireCounters, from: number) {
   return Object.fromEntries(names.map((name, i) => [name, counters[from + i]])) as Record<Name, number>;
+}
+
+/** The same in one level: 'sent.frames', 'received.lost', 'check.unique', … */
+export function flatWireStatistics(counters: WireCounters): Record<string, number> {
+  const { sent, received, check } = wireStatistics(counters);
+  const groups = Object.entries({ sent, received, check });
+  return Object.fromEntries(
+    groups.flatMap(([group, values]) => Object.entries(values).map(([name, value]) => [`${group}.${name}`, value])),
+  );
 }

@@ -45,6 +45,7 @@ export class GeneratorWire implements Wire {
   readonly speed = 10_000;
   connected = true;
   readonly counters: WireCounters;
+  flowControl = false;
   readonly #frame: Uint8Array;
   readonly #stamper: PacketStamper;
   readonly #checker: SequenceChecker | undefined;

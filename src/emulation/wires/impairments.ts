@@ -66,6 +66,14 @@ class ImpairedWire implements Wire {
     return this.#end.connected;
   }
 
+  get flowControl(): boolean {
+    return this.#end.flowControl;
+  }
+
+  set flowControl(enabled: boolean) {
+    this.#end.flowControl = enabled;
+  }
+
   deliver(bytes: Uint8Array, offset: number, length: number): boolean {
     return (this.#departing ?? this.#end).deliver(bytes, offset, length);
   }

@@ -24,6 +24,11 @@ export type Medium =
 
 export type WireSpec = Medium & {
   readonly impairments?: Impairments;
+  /**
+   * Whether frames wait for the NIC to have a descriptor for them, or are dropped by it; see `WireEnd.flowControl`.
+   * Default: false.
+   */
+  readonly flowControl?: boolean;
   /** From `sharedWireCounters`. Default: memory that only the wire's own thread can read. */
   readonly counters?: SharedArrayBuffer;
 };
@@ -31,6 +36,7 @@ export type WireSpec = Medium & {
 /** Makes the wire's end for a NIC. `cables` holds the cables of this thread. Throws what the kind's constructor throws. */
 export function createWire(spec: WireSpec, cables: CableRegistry): Wire {
   const medium = createMedium(spec, cables);
+  medium.flowControl = spec.flowControl ?? false;
   try {
     return impair(medium, spec.impairments ?? {});
   } catch (error) {
@@ -60,5 +66,13 @@ function createMedium(spec: WireSpec, cables: CableRegistry): Wire {
 export { Cable } from './cable.ts';
 export { CableRegistry } from './cable-registry.ts';
 export { CallbackWire } from './callback.ts';
-export { sharedWireCounters, type Wire, type WireStatistics, wireCounters, wireStatistics } from './counters.ts';
+export {
+  flatWireStatistics,
+  sharedWireCounters,
+  type Wire,
+  type WireCounters,
+  type WireStatistics,
+  wireCounters,
+  wireStatistics,
+} from './counters.ts';
 export type { Impairments } from './impairments.ts';

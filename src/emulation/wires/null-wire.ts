@@ -6,6 +6,7 @@ export class NullWire implements Wire {
   readonly speed = 0;
   connected = true;
   readonly counters: WireCounters;
+  flowControl = false;
 
   constructor(counters: WireCounters = wireCounters()) {
     this.counters = counters;

@@ -6,6 +6,7 @@ import type { FrameRing } from './frame-ring.ts';
 export abstract class QueuedWire implements Wire {
   readonly speed: number;
   counters: WireCounters;
+  flowControl = false;
   protected readonly arriving: FrameRing;
 
   constructor(arriving: FrameRing, speed: number, counters: WireCounters = wireCounters()) {

@@ -29,6 +29,7 @@ export class TapWire implements Wire {
   readonly speed = 0;
   readonly name: string;
   readonly counters: WireCounters;
+  flowControl = false;
   /** False once the interface is gone, or after `close`. An interface that is down still counts as connected. */
   connected = true;
   readonly #addon: Addon;
