@@ -1,0 +1,45 @@
+/** The registers of a memory BAR that is mapped into this process. */
+import { IxyError } from '../errors.ts';
+import type { RegisterFile } from './pci-device.ts';
+
+export class MappedRegisters implements RegisterFile {
+  readonly size: number;
+  readonly doorbells: Int32Array;
+  readonly #address: string;
+  readonly #registers: Uint32Array;
+
+  /** `mapping`: the whole BAR. Once that is unmapped, each access throws `ERR_CLOSED`. */
+  constructor(address: string, mapping: ArrayBuffer) {
+    this.#address = address;
+    this.size = mapping.byteLength;
+    this.doorbells = new Int32Array(mapping);
+    this.#registers = new Uint32Array(mapping);
+  }
+
+  read32(offset: number): number {
+    // An atomic load is a plain one for the processor, but one that the compiler neither drops, repeats nor merges.
+    return Atomics.load(this.#registers, this.#index(offset));
+  }
+
+  write32(offset: number, value: number): void {
+    // Not Atomics.store, which V8 makes an exchange on x86: a locked one on a device's memory reads the register first, and
+    // stops the machine's other processors meanwhile. A plain store there is never overtaken by an earlier one; elsewhere
+    // the atomic operation on ordinary memory before it sees to that.
+    Atomics.add(order, 0, 0);
+    this.#registers[this.#index(offset)] = value;
+  }
+
+  #index(offset: number): number {
+    if (this.#registers.length === 0) {
+      throw new IxyError('ERR_CLOSED', `${this.#address}: the device is closed`);
+    }
+    if (Number.isInteger(offset) && offset >= 0 && offset < this.size && offset % 4 === 0) return offset >>> 2;
+    throw new IxyError(
+      'ERR_ARGUMENT',
+      `${this.#address}: register offset must be a multiple of 4 below ${this.size}, found ${offset}`,
+    );
+  }
+}
+
+/** Reading and writing it in one atomic step is a full memory barrier. */
+const order = new Int32Array(1);

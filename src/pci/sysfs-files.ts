@@ -1,0 +1,44 @@
+/** Opening a device's files in sysfs, with errors that say what to do. */
+import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
+import { IxyError } from '../errors.ts';
+import { addon } from '../native/addon.ts';
+
+/** Descriptor of a file that can be read and written. Throws `ERR_PERMISSION`, or `ERR_SYSTEM`. */
+export function openForWriting(address: string, path: string): number {
+  try {
+    return openSync(path, 'r+');
+  } catch (error) {
+    throw explain(error, address, path);
+  }
+}
+
+/** Maps a whole memory BAR. Throws `ERR_ARGUMENT` if the device has none there, `ERR_PERMISSION`, or `ERR_SYSTEM`. */
+export function mapResource(address: string, path: string): ArrayBuffer {
+  if (!existsSync(path)) {
+    throw new IxyError('ERR_ARGUMENT', `${address}: the device has no such BAR: ${path} does not exist`);
+  }
+  const descriptor = openForWriting(address, path);
+  try {
+    return addon().mmap(descriptor, fstatSync(descriptor).size, 0, addon().constants.MAP_SHARED);
+  } catch (error) {
+    throw explain(error, address, path);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function explain(error: unknown, address: string, path: string): IxyError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const message = error instanceof Error ? error.message : String(error);
+  if (code === 'EACCES') {
+    return new IxyError('ERR_PERMISSION', `${address}: may not write ${path}; run as root`, { cause: error });
+  }
+  if (code === 'EPERM') {
+    return new IxyError(
+      'ERR_PERMISSION',
+      `${address}: the kernel lets nobody map ${path}; is it locked down (Secure Boot)? See /sys/kernel/security/lockdown`,
+      { cause: error },
+    );
+  }
+  return new IxyError('ERR_SYSTEM', `${address}: ${message}`, { cause: error });
+}

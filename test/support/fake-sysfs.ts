@@ -1,0 +1,73 @@
+/** A tree of plain files that looks like /sys: nothing in the tests opens a device of this machine. */
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Sysfs } from '../../src/pci/sysfs.ts';
+import { temporaryDirectory } from './process.ts';
+
+export interface FakeDevice {
+  readonly vendorId?: number;
+  readonly deviceId?: number;
+  readonly classCode?: number;
+  readonly driver?: string;
+  readonly iommuGroup?: number;
+  readonly iommuType?: string;
+  readonly numaNode?: number;
+  /** Paths of interfaces below the device's directory, such as 'net/eth0'. */
+  readonly interfaces?: readonly string[];
+  /** Initial content of the command register. */
+  readonly command?: number;
+  /** Sizes of memory BARs. Default: one of 128 KiB, like the 82599's. */
+  readonly bars?: Readonly<Record<number, number>>;
+}
+
+export class FakeSysfs {
+  readonly root = temporaryDirectory();
+  readonly sysfs = new Sysfs(this.root);
+
+  /** By default an unbound 82599, without an IOMMU. */
+  add(address: string, device: FakeDevice = {}): this {
+    const { vendorId = 0x8086, deviceId = 0x10fb, classCode = 0x020000, numaNode = 0 } = device;
+    const hex = (value: number, digits: number): string => `0x${value.toString(16).padStart(digits, '0')}\n`;
+    this.#write(address, 'vendor', hex(vendorId, 4));
+    this.#write(address, 'device', hex(deviceId, 4));
+    this.#write(address, 'class', hex(classCode, 6));
+    this.#write(address, 'numa_node', `${numaNode}\n`);
+    this.#write(address, 'config', configSpace(vendorId, deviceId, device.command ?? 0));
+    for (const path of device.interfaces ?? []) mkdirSync(this.path(address, path), { recursive: true });
+    for (const [index, size] of Object.entries(device.bars ?? { 0: 131_072 })) {
+      this.#write(address, `resource${index}`, '');
+      truncateSync(this.path(address, `resource${index}`), size);
+    }
+    if (device.driver !== undefined) this.#link(address, 'driver', `bus/pci/drivers/${device.driver}`);
+    if (device.iommuGroup !== undefined) {
+      const group = `kernel/iommu_groups/${device.iommuGroup}`;
+      this.#link(address, 'iommu_group', group);
+      writeFileSync(join(this.root, group, 'type'), `${device.iommuType ?? 'identity'}\n`);
+    }
+    return this;
+  }
+
+  path(address: string, ...names: string[]): string {
+    return this.sysfs.path(address, ...names);
+  }
+
+  #write(address: string, name: string, content: string | Uint8Array): void {
+    const path = this.path(address, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+  }
+
+  #link(address: string, name: string, target: string): void {
+    const directory = join(this.root, target);
+    mkdirSync(directory, { recursive: true });
+    symlinkSync(directory, this.path(address, name));
+  }
+}
+
+function configSpace(vendorId: number, deviceId: number, command: number): Uint8Array {
+  const bytes = new DataView(new ArrayBuffer(4096));
+  bytes.setUint16(0, vendorId, true);
+  bytes.setUint16(2, deviceId, true);
+  bytes.setUint16(4, command, true);
+  return new Uint8Array(bytes.buffer);
+}
