@@ -56,6 +56,12 @@ export const wireParameters = {
     parse: oneOf('both', 'sent', 'received'),
   },
   seed: { syntax: 'N', meaning: 'seed of what happens at random; default: 1', parse: parseCount },
+  flow: {
+    syntax: '1|0',
+    meaning:
+      'frames that find no receive descriptor wait on the wire, as with flow control, or are dropped and counted; default: wait, unless they come by a cable or at a pace',
+    parse: parseBoolean,
+  },
   pace: paceParameter,
   loops: loopsParameter,
   size: {
@@ -99,7 +105,11 @@ export function wireSpec(where: string, values: Values<typeof wireParameters>, m
     direction,
     seed,
   });
-  return { ...medium(values, mac), impairments };
+  return { ...medium(values, mac), impairments, flowControl: values.flow ?? waitsByDefault(values) };
+}
+
+function waitsByDefault({ wire, pace }: Values<typeof wireParameters>): boolean {
+  return wire.kind !== 'cable' && (pace === undefined || ('timing' in pace && pace.timing === 'fast'));
 }
 
 function medium({ wire, pace, loops, size, count, check }: Values<typeof wireParameters>, mac: string): Medium {

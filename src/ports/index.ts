@@ -2,14 +2,16 @@
 import type { NetDevice } from '../drivers/net-device.ts';
 import { IxyError } from '../errors.ts';
 import { knownOrNear } from '../near-match.ts';
+import { emulatedScheme } from './emulated-port.ts';
 import type { OpenOptions } from './open-options.ts';
 import { pcapScheme } from './pcap-port.ts';
+import { pciScheme } from './pci-port.ts';
 import { PCI_SCHEME, parsePortUri } from './port-uri.ts';
 import type { PortScheme } from './scheme.ts';
 import { tapScheme } from './tap-port.ts';
 
 /** Every kind of port there is; a new one is one more entry. */
-export const PORT_SCHEMES: readonly PortScheme[] = [tapScheme, pcapScheme];
+export const PORT_SCHEMES: readonly PortScheme[] = [pciScheme, emulatedScheme, tapScheme, pcapScheme];
 
 /**
  * Opens the port that `uri` names: '0000:03:00.0', 'emulated:ixgbe?wire=tap:tap0', 'tap:tap0', 'pcap:in.pcap', … The caller

@@ -28,3 +28,8 @@ export interface OpenOptions {
    */
   readonly use?: 'receive' | 'transmit' | 'both';
 }
+
+/** What of it a NIC's driver takes. */
+export function driverOptions({ use, ...options }: OpenOptions): Omit<OpenOptions, 'use'> {
+  return options;
+}

@@ -1,4 +1,5 @@
 /** Quantities as people write them: '10G', '2.5Mpps', '50us', '0.1%'. Each parser throws an Error that says what it expects. */
+import { formatMac, isMulticastMac, parseMac } from '../packets/index.ts';
 
 const MULTIPLES: Readonly<Record<string, number>> = { '': 1, k: 1e3, K: 1e3, m: 1e6, M: 1e6, g: 1e9, G: 1e9 };
 const NANOSECONDS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9 };
@@ -63,8 +64,10 @@ export function oneOf<Word extends string>(...words: readonly Word[]): (text: st
   };
 }
 
-/** A MAC address with colons, lower-cased. */
-export function parseMac(text: string): string {
+/** A MAC address that a station may have, lower-cased. */
+export function parseStationMac(text: string): string {
   if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)) throw new Error("must be a MAC address ('02:00:00:00:00:01')");
-  return text.toLowerCase();
+  const mac = parseMac(text);
+  if (mac === 0 || isMulticastMac(mac)) throw new Error("must be one station's address, not a group's and not zero");
+  return formatMac(mac);
 }

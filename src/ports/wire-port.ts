@@ -12,7 +12,7 @@ import type {
   NetDevice,
   NetDeviceEvents,
 } from '../drivers/net-device.ts';
-import { ENDED, wireStatistics } from '../emulation/wires/counters.ts';
+import { ENDED, flatWireStatistics, wireStatistics } from '../emulation/wires/counters.ts';
 import type { Wire } from '../emulation/wires/index.ts';
 import { checkInteger, IxyError } from '../errors.ts';
 import type { PacketPool } from '../memory/packet-pool.ts';
@@ -143,9 +143,8 @@ export class WirePort extends EventEmitter<NetDeviceEvents> implements NetDevice
   }
 
   counters(): Record<string, number> {
-    const { sent, received } = wireStatistics(this.#wire.counters);
     const { noBuffer } = this.rx[0];
-    return { ...prefixed('sent', sent), ...prefixed('received', received), noBuffer, tooLong: this.tx[0].tooLong };
+    return { ...flatWireStatistics(this.#wire.counters), noBuffer, tooLong: this.tx[0].tooLong };
   }
 
   /** None: there is no hardware, not even an emulated one. */
@@ -170,8 +169,4 @@ export class WirePort extends EventEmitter<NetDeviceEvents> implements NetDevice
     this.#up = this.#wire.connected;
     this.emit('link', this.link());
   }
-}
-
-function prefixed(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, value]));
 }

@@ -1,31 +1,18 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { writeFileSync } from 'node:fs';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { NetDevice } from '../../src/drivers/net-device.ts';
 import { CallbackWire } from '../../src/emulation/wires/callback.ts';
 import { PacketBatch } from '../../src/memory/packet-batch.ts';
 import { PacketPool } from '../../src/memory/packet-pool.ts';
 import { allocatePlainMemory } from '../../src/memory/plain-memory.ts';
-import { CaptureFileReader, CaptureFileWriter } from '../../src/packets/index.ts';
 import { type OpenOptions, open } from '../../src/ports/index.ts';
 import { openWirePort } from '../../src/ports/wire-port.ts';
 import { Collector, numberedFrame, numberOf } from '../emulation/wires/frames.ts';
-
-const opened: NetDevice[] = [];
-afterEach(() => {
-  for (const port of opened.splice(0)) port.close();
-});
-
-async function openPort(uri: string, options?: OpenOptions): Promise<NetDevice> {
-  const port = await open(uri, options);
-  opened.push(port);
-  return port;
-}
+import { framesOf, openPort, readCapture, temporaryFile, writeCapture } from './port-support.ts';
 
 function callbackPort(wire: CallbackWire, options: OpenOptions = {}): NetDevice {
   const port = openWirePort({ name: 'callback', driver: 'callback', description: 'a test', wire }, options);
-  opened.push(port);
+  onTestFinished(() => port.close());
   return port;
 }
 
@@ -34,32 +21,6 @@ function smallPool(packets: number): PacketPool {
   onTestFinished(() => pool.close());
   return pool;
 }
-
-/** The batch's frames, chains put together. */
-function framesOf({ pool, packets, length }: PacketBatch): Uint8Array[] {
-  return Array.from(packets.subarray(0, length), (first) => {
-    const parts: Uint8Array[] = [];
-    for (let packet = first; packet >= 0; packet = pool.next[packet]) {
-      parts.push(pool.bytes.slice(pool.offset(packet), pool.offset(packet) + pool.length[packet]));
-    }
-    return new Uint8Array(Buffer.concat(parts));
-  });
-}
-
-function temporaryFile(name: string): string {
-  const directory = mkdtempSync(join(tmpdir(), 'ixy-ports-'));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
-  return join(directory, name);
-}
-
-function writeCapture(path: string, frames: readonly Uint8Array[]): void {
-  const writer = new CaptureFileWriter(path);
-  for (const frame of frames) writer.write(frame, 0, frame.length, 0, 0);
-  writer.close();
-}
-
-const readCapture = (path: string) =>
-  Array.from(new CaptureFileReader(path), ({ bytes, offset, length }) => bytes.slice(offset, offset + length));
 
 describe('a port over a wire', () => {
   it('receives and sends frames of any length, as chains where they are long', () => {
