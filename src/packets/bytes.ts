@@ -4,9 +4,17 @@ export function read16(bytes: Uint8Array, offset: number): number {
   return (bytes[offset] << 8) | bytes[offset + 1];
 }
 
+/**
+ * The bit pattern as an int32. Unlike an unsigned number it is always one of the engine's small integers, which cost no
+ * allocation even where a call is not inlined.
+ */
+export function readInt32(bytes: Uint8Array, offset: number): number {
+  return (bytes[offset] << 24) | (bytes[offset + 1] << 16) | (bytes[offset + 2] << 8) | bytes[offset + 3];
+}
+
 /** Unsigned. */
 export function read32(bytes: Uint8Array, offset: number): number {
-  return ((bytes[offset] << 24) | (bytes[offset + 1] << 16) | (bytes[offset + 2] << 8) | bytes[offset + 3]) >>> 0;
+  return readInt32(bytes, offset) >>> 0;
 }
 
 /** Stores the low 16 bits of `value`. */

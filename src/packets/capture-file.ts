@@ -12,9 +12,11 @@ const STANDARD_OUTPUT = 1;
 /** How long a pipe that is not ready is waited for, in all and between tries. */
 const PIPE_TIMEOUT_MILLISECONDS = 10_000;
 const PIPE_PAUSE_MILLISECONDS = 1;
+const NEVER_NOTIFIED = new Int32Array(new SharedArrayBuffer(4));
 
 /** Reads a capture of any size in chunks of 256 KiB. */
 export class CaptureFileReader implements Iterable<CaptureRecord> {
+  /** For messages: the path, or 'standard input'. */
   readonly path: string;
   readonly #parser: CaptureParser;
   readonly #chunk = new Uint8Array(CHUNK_BYTES);
@@ -23,8 +25,8 @@ export class CaptureFileReader implements Iterable<CaptureRecord> {
 
   /** Throws `ERR_SYSTEM` if the file cannot be opened. */
   constructor(path: string) {
-    this.path = path;
-    this.#parser = new CaptureParser(path === '-' ? 'standard input' : path);
+    this.path = path === '-' ? 'standard input' : path;
+    this.#parser = new CaptureParser(this.path);
     this.#descriptor = path === '-' ? STANDARD_INPUT : attempt(`cannot open ${path}`, () => openSync(path, 'r'));
   }
 
@@ -54,7 +56,7 @@ export class CaptureFileReader implements Iterable<CaptureRecord> {
     }
   }
 
-  /** All packets that are left, one object for each in turn, then closes. */
+  /** All packets that are left, each in the same object; closes the reader behind the last. */
   *[Symbol.iterator](): Generator<CaptureRecord> {
     try {
       for (let record = this.next(); record; record = this.next()) yield record;
@@ -72,19 +74,23 @@ export class CaptureFileReader implements Iterable<CaptureRecord> {
 
 /** Writes a capture to a file; its format is that of the name (pcapng for '.pcapng', else pcap) unless options say it. */
 export class CaptureFileWriter extends CaptureWriter {
+  /** For messages: the path, or 'standard output'. */
   readonly path: string;
   #descriptor: number;
 
-  /** Creates or empties the file. Throws `ERR_SYSTEM`, also later where writing fails; code 'EPIPE' in its cause says
-   * that the reader of a pipe has gone. */
+  /**
+   * Creates or empties the file. Throws `ERR_SYSTEM`, also later where writing fails; a `cause` with code 'EPIPE' means
+   * that the reader of a pipe has gone.
+   */
   constructor(path: string, options: CaptureWriterOptions = {}) {
-    const descriptor = path === '-' ? STANDARD_OUTPUT : attempt(`cannot create ${path}`, () => openSync(path, 'w'));
-    const format = path.endsWith('.pcapng') ? 'pcapng' : 'pcap';
-    super((bytes, length) => attempt(`cannot write ${path}`, () => writeAll(descriptor, bytes, length)), {
-      format,
+    const name = path === '-' ? 'standard output' : path;
+    let descriptor = -1; // opened once the options have passed
+    super((bytes, length) => attempt(`cannot write ${name}`, () => writeAll(descriptor, bytes, length)), {
+      format: path.endsWith('.pcapng') ? 'pcapng' : 'pcap',
       ...options,
     });
-    this.path = path;
+    descriptor = path === '-' ? STANDARD_OUTPUT : attempt(`cannot create ${path}`, () => openSync(path, 'w'));
+    this.path = name;
     this.#descriptor = descriptor;
   }
 
@@ -110,7 +116,6 @@ function writeAll(descriptor: number, bytes: Uint8Array, length: number): void {
 /** Repeats a call while a non-blocking pipe says EAGAIN, with pauses, for a bounded time. */
 function whenReady(call: () => number): number {
   const deadline = Date.now() + PIPE_TIMEOUT_MILLISECONDS;
-  const clock = new Int32Array(new SharedArrayBuffer(4));
   for (;;) {
     try {
       return call();
@@ -122,7 +127,7 @@ function whenReady(call: () => number): number {
           `the other end of the pipe was not ready for ${PIPE_TIMEOUT_MILLISECONDS} ms`,
         );
       }
-      Atomics.wait(clock, 0, 0, PIPE_PAUSE_MILLISECONDS);
+      Atomics.wait(NEVER_NOTIFIED, 0, 0, PIPE_PAUSE_MILLISECONDS);
     }
   }
 }

@@ -1,6 +1,9 @@
 /**
  * Base of the header codecs: a cursor that is made once and moved from packet to packet. Its getters and setters work on
- * the packet's bytes in place; nothing is copied or allocated.
+ * the packet's bytes in place; nothing is copied.
+ *
+ * Nor is anything allocated, with one reservation: fields of 32 and 48 bits are unsigned numbers, and the engine boxes
+ * those from 2^31 on where it does not inline the getter. Code that must be sure of it uses `readInt32`.
  */
 
 const NOWHERE = new Uint8Array(0);

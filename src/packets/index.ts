@@ -1,7 +1,7 @@
 /** Header codecs, checksums, templates and capture files: everything about packets that needs no device. */
 export * from './addresses.ts';
 export * from './arp.ts';
-export { read16, read32, write16, write32 } from './bytes.ts';
+export { read16, read32, readInt32, write16, write32 } from './bytes.ts';
 export * from './capture-file.ts';
 export * from './capture-parser.ts';
 export * from './capture-record.ts';

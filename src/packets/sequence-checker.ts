@@ -5,6 +5,9 @@ import { PacketStack } from './stack.ts';
 import type { PacketTemplate } from './template.ts';
 import { checksumsValid } from './verify.ts';
 
+/** Numbers whose upper half is this or more are not exact in JavaScript, and nothing here writes them. */
+const HIGH_LIMIT = 0x20_0000;
+
 export interface SequenceCheckerOptions {
   /** Default: `DEFAULT_SEQUENCE_MAGIC`. */
   readonly magic?: number;
@@ -36,9 +39,6 @@ export class SequenceChecker {
   corrupted = 0;
   /** Frames of other traffic, and those too damaged to be known as numbered. */
   foreign = 0;
-  /** Highest number seen; `first − 1` before any. */
-  highest: number;
-
   readonly #first: number;
   readonly #magic: number;
   readonly #template: PacketTemplate | undefined;
@@ -47,6 +47,8 @@ export class SequenceChecker {
   /** A bit for each of the last `#window` numbers up to `highest`: whether it was seen. Number n is bit n modulo window. */
   readonly #seen: Int32Array;
   readonly #window: number;
+  /** One number, in an array so that storing it allocates nothing when it exceeds an integer of the engine's. */
+  readonly #highest: Float64Array;
 
   /** Throws `ERR_ARGUMENT`. */
   constructor(options: SequenceCheckerOptions = {}) {
@@ -57,11 +59,17 @@ export class SequenceChecker {
     }
     this.#first = options.first ?? 0;
     checkInteger('first sequence number', this.#first, 0, Number.MAX_SAFE_INTEGER);
-    this.#magic = options.magic ?? DEFAULT_SEQUENCE_MAGIC;
-    checkInteger('sequence magic', this.#magic, 0, 0xffff_ffff);
+    const magic = options.magic ?? DEFAULT_SEQUENCE_MAGIC;
+    checkInteger('sequence magic', magic, 0, 0xffff_ffff);
+    this.#magic = magic | 0;
     this.#template = options.template;
     this.#seen = new Int32Array(this.#window >>> 5);
-    this.highest = this.#first - 1;
+    this.#highest = Float64Array.of(this.#first - 1);
+  }
+
+  /** Highest number seen; `first − 1` before any. */
+  get highest(): number {
+    return this.#highest[0];
   }
 
   /** Frames checked. */
@@ -86,12 +94,12 @@ export class SequenceChecker {
       this.foreign++;
     } else if (stack.cut || !checksumsValid(bytes, stack)) {
       this.corrupted++;
-    } else if (this.#stamp.at(bytes, stack.payload).magic !== this.#magic) {
+    } else if (!this.#stamp.at(bytes, stack.payload).hasMagic(this.#magic)) {
       this.foreign++;
-    } else if (this.#stamp.sequence < 0 || !this.#payloadMatches(bytes)) {
+    } else if (this.#stamp.high >>> 0 >= HIGH_LIMIT || !this.#payloadMatches(bytes)) {
       this.corrupted++;
     } else {
-      this.#count(this.#stamp.sequence);
+      this.#count(this.#stamp.high, this.#stamp.low);
     }
   }
 
@@ -108,46 +116,37 @@ export class SequenceChecker {
     return true;
   }
 
-  #count(sequence: number): void {
-    if (sequence > this.highest) {
-      this.#advance(sequence);
+  /** Takes the number in halves and puts it together here: as an argument it would be allocated beyond 2^31. */
+  #count(high: number, low: number): void {
+    const sequence = high * 0x1_0000_0000 + (low >>> 0);
+    const ahead = sequence - this.#highest[0];
+    const bit = low & (this.#window - 1);
+    if (ahead > 0) {
+      this.#clearSeen(bit, Math.min(ahead, this.#window));
+      this.#highest[0] = sequence;
       this.unique++;
-    } else if (sequence < this.#first || sequence <= this.highest - this.#window) {
+    } else if (ahead <= -this.#window || sequence < this.#first) {
       this.stale++;
       return;
-    } else if (this.#wasSeen(sequence)) {
+    } else if ((this.#seen[bit >>> 5] & (1 << (bit & 31))) !== 0) {
       this.duplicated++;
       return;
     } else {
       this.unique++;
       this.reordered++;
     }
-    const bit = this.#bit(sequence);
     this.#seen[bit >>> 5] |= 1 << (bit & 31);
   }
 
-  /** Moves the window up to `sequence`: the numbers that enter it have not been seen. */
-  #advance(sequence: number): void {
-    const entering = sequence - this.highest;
-    if (entering >= this.#window) {
+  /** The `count` numbers that enter the window, of which `lastBit` is the last one's bit, have not been seen. */
+  #clearSeen(lastBit: number, count: number): void {
+    if (count === this.#window) {
       this.#seen.fill(0);
-    } else {
-      const from = this.#bit(this.highest + 1);
-      for (let i = 0; i < entering; i++) {
-        const bit = (from + i) & (this.#window - 1);
-        this.#seen[bit >>> 5] &= ~(1 << (bit & 31));
-      }
+      return;
     }
-    this.highest = sequence;
-  }
-
-  #wasSeen(sequence: number): boolean {
-    const bit = this.#bit(sequence);
-    return (this.#seen[bit >>> 5] & (1 << (bit & 31))) !== 0;
-  }
-
-  /** The low bits of a number; exact, because `|` takes numbers modulo 2^32. */
-  #bit(sequence: number): number {
-    return (sequence | 0) & (this.#window - 1);
+    for (let i = 0; i < count; i++) {
+      const bit = (lastBit - i) & (this.#window - 1);
+      this.#seen[bit >>> 5] &= ~(1 << (bit & 31));
+    }
   }
 }

@@ -44,6 +44,11 @@ export class PacketTemplate {
     target.set(this.bytes, offset);
   }
 
+  /** Writes `length` of the packet's bytes from `from` on: one segment of a chain. */
+  writePart(target: Uint8Array, offset: number, from: number, length: number): void {
+    target.set(this.bytes.subarray(from, from + length), offset);
+  }
+
   /** Writes the packet at each of `offsets`: prefills the buffers of a pool. */
   writeAll(target: Uint8Array, offsets: ArrayLike<number>): void {
     for (let i = 0; i < offsets.length; i++) this.write(target, offsets[i]);

@@ -9,7 +9,8 @@ export const SEEDED = { seed: 82599, numRuns: 300 };
 export const ethernet: EthernetDescription = { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' };
 export const ipv4: Ipv4Description = { source: '10.0.0.1', destination: '10.0.0.2' };
 export const ipv6: Ipv6Description = { source: '2001:db8::1', destination: '2001:db8::2' };
-export const ports = { sourcePort: 1234, destinationPort: 4321 };
+/** Ports that no protocol is known by, so that nobody looks for one in the payload. */
+export const ports = { sourcePort: 50_001, destinationPort: 50_002 };
 
 /** The internet checksum straight from its definition, as a yardstick: words added up without bound, carries folded. */
 export function referenceChecksum(data: Uint8Array): number {

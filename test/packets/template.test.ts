@@ -114,6 +114,13 @@ describe('PacketTemplate', () => {
     expect(() => template.write(target, 937)).toThrow(RangeError);
   });
 
+  it('writes a jumbo packet in segments', () => {
+    const template = new PacketTemplate({ size: 5000, ethernet, ipv4, udp: ports, payload: 'y'.repeat(4958) });
+    const target = new Uint8Array(5000);
+    for (let from = 0; from < 5000; from += 2048) template.writePart(target, from, from, Math.min(2048, 5000 - from));
+    expect(target).toEqual(template.bytes);
+  });
+
   it('has right checksums and finds its own layers, whatever it carries', () => {
     const transports: PacketDescription[] = [
       { ethernet, ipv4, udp: ports },

@@ -1,17 +1,11 @@
 /** Programs of this machine that judge what the project writes, or write what it reads. */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { available } from './features.ts';
 
-/**
- * Whether all these programs are installed. If not, the reason is printed, for a test to skip itself; where the
- * environment variable CI is set, it throws instead.
- */
+/** Whether all these programs are installed; else the tests that need them are skipped, in CI they fail. */
 export function haveTools(...names: string[]): boolean {
   const missing = names.filter((name) => spawnSync(name, ['--version']).error !== undefined);
-  if (missing.length === 0) return true;
-  const reason = `not installed: ${missing.join(', ')}`;
-  if (process.env.CI) throw new Error(reason);
-  console.log(`skipped: ${reason}`);
-  return false;
+  return available(`tests that ask ${names.join(', ')}`, missing.length > 0 ? `not installed: ${missing}` : undefined);
 }
 
 /** Runs a program to its end and returns what it printed; throws, with its error output, if it fails. */
