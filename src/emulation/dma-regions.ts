@@ -2,11 +2,15 @@
  * The memory that emulated devices can reach, seen from the device: a table from device addresses to bytes. Each thread
  * with devices on it has its own table over the same memory.
  */
+import { addressHigh, addressLow } from '../memory/dma-memory.ts';
 import { FrameCopier } from './wires/frame-copier.ts';
 
 /** Memory at a device address. A region whose memory was taken away has size 0, so that cached translations miss. */
 export interface DmaRegion {
   readonly address: number;
+  /** The address again, as two int32. */
+  readonly low: number;
+  readonly high: number;
   size: number;
   /** No single buffer may straddle a multiple of this. */
   readonly pageSize: number;
@@ -19,7 +23,8 @@ export interface DmaRegion {
 function region(address: number, memory: ArrayBuffer | SharedArrayBuffer, size: number, pageSize: number): DmaRegion {
   const bytes = new Uint8Array(memory, 0, size);
   const words = new Int32Array(memory, 0, size >>> 2);
-  return { address, size, pageSize, bytes, words, copier: new FrameCopier(bytes) };
+  const copier = new FrameCopier(bytes);
+  return { address, low: addressLow(address), high: addressHigh(address), size, pageSize, bytes, words, copier };
 }
 
 /** A region without memory, where translations begin. */

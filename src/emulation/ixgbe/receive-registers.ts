@@ -6,7 +6,7 @@ import type { ModelContext } from './context.ts';
 import type { ReceiveQueue } from './receive-queue.ts';
 import { connectRings } from './ring.ts';
 
-const { RXCTRL, RDRXCTL, HLREG0, MAXFRS, SRRCTL, DCA_RXCTRL, CTRL_EXT, RXPBSIZE } = ixgbe;
+const { RXCTRL, RDRXCTL, HLREG0, MAXFRS, SRRCTL, DCA_RXCTRL, CTRL_EXT, RXPBSIZE, EEC } = ixgbe;
 const { RXEN } = RXCTRL.bits;
 /** Descriptor types that SRRCTL reserves. */
 const RESERVED_TYPES = [3, 4, 6, 7];
@@ -84,6 +84,7 @@ function inspect(context: ModelContext, queues: readonly ReceiveQueue[]): void {
   if (extract(CRC_STRIP, dma) !== strips) judge.record('rx.crc-strip', { register: 'RDRXCTL' });
   if (extract(RSCFRSTSIZE, dma) !== 0) judge.record('rx.rsc-first-size', { register: 'RDRXCTL' });
   if ((dma & RSCACKC.mask) === 0 || (dma & FCOE_WRFIX.mask) === 0) judge.record('rx.dma-bits', { register: 'RDRXCTL' });
+  if (extract(EEC.bits.AUTO_RD, registers.get(EEC)) === 0) judge.record('init.eeprom', { register: 'EEC' });
   if ((dma & DMAIDONE.mask) === 0) judge.record('init.dma', { register: 'RDRXCTL' });
   if (extract(CTRL_EXT.bits.NS_DIS, registers.get(CTRL_EXT)) === 0)
     judge.record('rx.no-snoop', { register: 'CTRL_EXT' });

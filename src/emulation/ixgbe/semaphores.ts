@@ -46,4 +46,10 @@ export class Semaphores {
     const without = registers.get(FWSM) & ~FWSM.bits.FWSMBI.mask;
     registers.set(FWSM, holds ? without | FWSM.bits.FWSMBI.mask : without);
   }
+
+  /** The firmware uses these resources, as `FW_…` bits of SW_FW_SYNC, and no others. */
+  setFirmwareUses(bits: number): void {
+    const { registers } = this.#context;
+    registers.set(SW_FW_SYNC, (registers.get(SW_FW_SYNC) & ~FIRMWARE_BITS) | (bits & FIRMWARE_BITS));
+  }
 }

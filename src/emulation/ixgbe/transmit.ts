@@ -4,6 +4,7 @@ import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { extract } from '../../datasheet/registers.ts';
 import type { ModelContext } from './context.ts';
 import { frameCheckSequence } from './crc32.ts';
+import type { Faults } from './faults.ts';
 import { ABSOLUTE_MAXIMUM, CRC_BYTES, MINIMUM_FRAME, maximumFrame, tagBytes } from './frame.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { Link } from './link.ts';
@@ -21,6 +22,7 @@ export class Transmit implements FrameTaker {
   readonly #traffic: Traffic;
   readonly #interrupts: Interrupts;
   readonly #link: Link;
+  readonly #faults: Faults;
   #active: readonly TransmitQueue[] = [];
   /** Which of the active queues goes first in the next burst. */
   #turn = 0;
@@ -33,6 +35,7 @@ export class Transmit implements FrameTaker {
     this.#traffic = traffic;
     this.#interrupts = interrupts;
     this.#link = link;
+    this.#faults = context.faults;
     this.queues = Array.from({ length: QUEUES }, (_, queue) => new TransmitQueue(context, queue, this));
     for (const { ring } of this.queues) {
       ring.onSwitch = () => {
@@ -90,7 +93,7 @@ export class Transmit implements FrameTaker {
 
   take(bytes: Uint8Array, offset: number, length: number, command: number, queue: number): boolean {
     const { wire } = this.#link;
-    if (!wire || this.#context.faults.strikes('tx-stall')) return false;
+    if (!wire || (this.#faults.armed && this.#faults.strikes('tx-stall'))) return false;
     const insertsCrc = (command & TX_CMD_IFCS) !== 0 && (this.#control & HLREG0.bits.TXCRCEN.mask) !== 0;
     const data = insertsCrc ? length : this.#withoutCrc(bytes, offset, length);
     if (data <= 0) return true;
