@@ -44,5 +44,6 @@ const passed = run('npx', ['vitest', 'run', ...oneProcess, 'test/native', 'test/
 });
 const found = readdirSync(reports).flatMap((name) => findings(readFileSync(join(reports, name), 'utf8')));
 for (const finding of found) console.error(`\n${finding}`);
-console.log(`sanitizers: ${found.length === 0 ? 'no report' : `${found.length} reports, see ${reports}`}`);
+if (found.length > 0) console.error(`sanitizers: ${found.length} reports, kept in ${reports}`);
+else console.log(passed ? 'sanitizers: no report' : 'sanitizers: the tests failed, or were ended by a report above');
 process.exit(passed && found.length === 0 ? 0 : 1);
