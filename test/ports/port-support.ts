@@ -1,12 +1,11 @@
 /** Ports for tests, and what their packets say. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { NetDevice } from '../../src/drivers/net-device.ts';
 import type { PacketBatch } from '../../src/memory/packet-batch.ts';
 import { CaptureFileReader, CaptureFileWriter } from '../../src/packets/index.ts';
 import { type OpenOptions, open } from '../../src/ports/index.ts';
+import { temporaryDirectory } from '../support/process.ts';
 
 /** Opens a port that is closed when the test is over. */
 export async function openPort(uri: string, options?: OpenOptions): Promise<NetDevice> {
@@ -28,9 +27,7 @@ export function framesOf({ pool, packets, length }: PacketBatch): Uint8Array[] {
 
 /** A path in an empty directory that is removed when the test is over. */
 export function temporaryFile(name: string): string {
-  const directory = mkdtempSync(join(tmpdir(), 'ixy-ports-'));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
-  return join(directory, name);
+  return join(temporaryDirectory(), name);
 }
 
 export function writeCapture(path: string, frames: readonly Uint8Array[]): void {

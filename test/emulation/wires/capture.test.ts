@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CaptureWire } from '../../../src/emulation/wires/capture.ts';
 import { wireStatistics } from '../../../src/emulation/wires/counters.ts';
 import { CaptureFileReader, CaptureFileWriter, PacketTemplate } from '../../../src/packets/index.ts';
+import { haveTools, runTool } from '../../support/tools.ts';
 import { Collector, deliver, drain, numberedFrame, numberOf } from './frames.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'ixy-capture-'));
@@ -25,19 +25,6 @@ function writeCapture(name: string): string {
 }
 
 const padded = (frame: Uint8Array) => (frame.length < 60 ? Uint8Array.from({ length: 60 }, (_, i) => frame[i]) : frame);
-
-function whyNoTcpdump(): string | undefined {
-  try {
-    execFileSync('tcpdump', ['--version'], { stdio: 'pipe' });
-    return undefined;
-  } catch {
-    return 'tcpdump is not installed';
-  }
-}
-
-const missing = whyNoTcpdump();
-if (missing && process.env.CI) throw new Error(`tests against tcpdump cannot run: ${missing}`);
-if (missing) console.warn(`skipped: tests against tcpdump (${missing})`);
 
 let input = '';
 beforeAll(() => {
@@ -156,8 +143,7 @@ describe('CaptureWire, writing', () => {
   });
 });
 
-describe.skipIf(missing)('against tcpdump', () => {
-  const tcpdump = (...args: string[]) => execFileSync('tcpdump', args, { stdio: ['pipe', 'pipe', 'pipe'] });
+describe.runIf(haveTools('tcpdump'))('against tcpdump', () => {
   const template = new PacketTemplate({
     size: 100,
     ethernet: { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' },
@@ -175,7 +161,7 @@ describe.skipIf(missing)('against tcpdump', () => {
     first.close();
 
     const rewritten = path('by-tcpdump.pcap');
-    tcpdump('-r', written, '-w', rewritten);
+    runTool('tcpdump', '-r', written, '-w', rewritten);
     const copy = path('copy.pcap');
     const second = new CaptureWire({ input: rewritten, output: copy });
     const frames = drain(second);
@@ -183,7 +169,7 @@ describe.skipIf(missing)('against tcpdump', () => {
     second.close();
 
     expect(frames.map((frame) => frame[60])).toEqual(Array.from({ length: 20 }, (_, i) => i));
-    const dump = (file: string) => String(tcpdump('-r', file, '-t', '-n', '-xx'));
+    const dump = (file: string) => runTool('tcpdump', '-r', file, '-t', '-n', '-xx');
     expect(dump(copy)).toBe(dump(written));
     expect(dump(copy)).toContain('IP 10.0.0.1.1000 > 10.0.0.2.2000: UDP, length 58');
     expect(readFileSync(rewritten).readUInt32LE(0)).toBe(0xa1b2c3d4);

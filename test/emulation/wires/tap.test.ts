@@ -1,34 +1,19 @@
-import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { wireStatistics } from '../../../src/emulation/wires/counters.ts';
 import { TapWire } from '../../../src/emulation/wires/tap.ts';
 import { PacketTemplate } from '../../../src/packets/template.ts';
+import { haveTap, ip, tapName } from '../../support/tap.ts';
 import { Collector, deliver, drain } from './frames.ts';
 
-function whyNoTap(): string | undefined {
-  if (process.getuid?.() !== 0) return 'not root';
-  try {
-    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK);
-    return undefined;
-  } catch {
-    return 'no access to /dev/net/tun';
-  }
-}
-
-const missing = whyNoTap();
-if (missing && process.env.CI) throw new Error(`TAP tests cannot run: ${missing}`);
-if (missing) console.warn(`skipped: tests of TAP wires (${missing})`);
-
-const name = `ixyw${process.pid % 1e8}`;
-const ip = (...args: string[]) => execFileSync('ip', args, { stdio: 'pipe' });
+const name = tapName('ixyw');
 const HOST = '198.18.77.1';
 const PEER = '198.18.77.2';
 const PEER_MAC = '02:00:00:00:77:02';
 
-describe.skipIf(missing)('TapWire', () => {
+describe.runIf(haveTap)('TapWire', () => {
   const open: TapWire[] = [];
   const tap = (options: { create?: boolean } = {}) => {
     const wire = new TapWire({ name, ...options });
