@@ -79,7 +79,7 @@ export interface NetDevice extends EventEmitter<NetDeviceEvents> {
   readonly mtu: number;
   /**
    * Whether this port will never receive again, although its link is up: a capture file was read to its end. Loops stop
-   * once it is true and `receive` gave nothing. Absent where traffic has no end of its own.
+   * once it is true and `receive` gives nothing (behind an emulated NIC, for a while). Absent where traffic has no end of its own.
    */
   readonly ended?: boolean;
   /** The link as it is now. */

@@ -3,12 +3,12 @@ import { type IxgbeModel, ixgbeModels } from '../datasheet/ixgbe/devices.ts';
 import { openIxgbe } from '../drivers/ixgbe/index.ts';
 import type { NetDevice } from '../drivers/net-device.ts';
 import {
+  ENDED,
   flatWireStatistics,
   sharedWireCounters,
   type WireCounters,
   type WireSpec,
   wireCounters,
-  wireStatistics,
 } from '../emulation/wires/index.ts';
 import { IxyError } from '../errors.ts';
 import { allocatePlainMemory } from '../memory/plain-memory.ts';
@@ -82,7 +82,7 @@ async function drive(nic: EmulatedNic, memory: SharedArrayBuffer, options: OpenO
   };
   return new DelegatedPort(device, {
     ...queues,
-    ended: () => wireStatistics(counters).ended,
+    ended: () => counters[ENDED] !== 0,
     counters: () => ({ violations: nic.violations(), ...wireCounts(counters) }),
     beforeClose: () => step?.(),
   });

@@ -12,7 +12,7 @@ const ALIGNMENT = 8;
 export interface FrameRingSize {
   /** Frames that fit in; a power of two, 2 … 2^20. Default 1024. */
   readonly frames?: number;
-  /** Bytes that fit in, 16 KiB … 1 GiB. Default 1 MiB. */
+  /** Bytes that fit in, 64 KiB (so that any frame does) … 1 GiB. Default 1 MiB. */
   readonly bytes?: number;
 }
 
@@ -36,7 +36,7 @@ export class FrameRing {
   constructor(size: FrameRingSize = {}) {
     const { frames = 1024, bytes = 1 << 20 } = size;
     checkInteger('frames in flight', frames, 2, 2 ** 20);
-    checkInteger('bytes in flight', bytes, 1 << 14, 2 ** 30);
+    checkInteger('bytes in flight', bytes, 1 << 16, 2 ** 30);
     const slots = 2 ** Math.ceil(Math.log2(frames));
     this.#arena = new Uint8Array(bytes);
     this.#copier = new FrameCopier(this.#arena);

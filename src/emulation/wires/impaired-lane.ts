@@ -30,7 +30,7 @@ export class ImpairedLane implements FrameSink {
   readonly #reorderBy: number;
   readonly #corrupt: number;
   /** The frame that is being overtaken, if one is. */
-  readonly #held = new FrameRing({ frames: 2, bytes: 1 << 15 });
+  readonly #held = new FrameRing({ frames: 2, bytes: 1 << 16 });
   readonly #heldSink: FrameSink;
   /** How many frames the held one still lets pass, and until when it waits for them. */
   #overtakers = 0;

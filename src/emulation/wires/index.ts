@@ -67,6 +67,7 @@ export { Cable } from './cable.ts';
 export { CableRegistry } from './cable-registry.ts';
 export { CallbackWire } from './callback.ts';
 export {
+  ENDED,
   flatWireStatistics,
   sharedWireCounters,
   type Wire,
