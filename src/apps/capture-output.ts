@@ -1,0 +1,84 @@
+/**
+ * Where a live capture goes: a file, or a pipe whose reader may be slow. Packets keep coming while a reader sleeps, so a
+ * pipe is never waited for: what it does not take at once is kept, and sent before anything else.
+ */
+import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from 'node:fs';
+import { IxyError } from '../errors.ts';
+
+const STANDARD_OUTPUT = 1;
+
+export class CaptureOutput {
+  /** For messages: the path, or 'standard output'. */
+  readonly name: string;
+  /** The reader of the pipe has gone; what is written goes nowhere. */
+  ended = false;
+  readonly #descriptor: number;
+  /** Bytes that the pipe has not taken yet. */
+  #waiting: Uint8Array = new Uint8Array(0);
+
+  /** Creates or empties the file; '-' is standard output. Throws `ERR_SYSTEM`. */
+  constructor(path: string) {
+    this.name = path === '-' ? 'standard output' : path;
+    this.#descriptor = this.#attempt('open', () => openOutput(path));
+  }
+
+  /** Sends what still waits; whether there is room for more. Throws `ERR_SYSTEM`. */
+  ready(): boolean {
+    if (this.#waiting.length === 0) return true;
+    this.#waiting = this.#waiting.subarray(this.#writeSome(this.#waiting, 0, this.#waiting.length));
+    return this.#waiting.length === 0;
+  }
+
+  /** Writes `bytes[0 … length-1]`, or keeps a copy of what cannot be written yet. Throws `ERR_SYSTEM`. */
+  write(bytes: Uint8Array, length: number): void {
+    const written = this.ready() ? this.#writeSome(bytes, 0, length) : 0;
+    if (written < length) this.#waiting = Buffer.concat([this.#waiting, bytes.subarray(written, length)]);
+  }
+
+  /** Standard output stays open. What a pipe has not taken by now is lost. */
+  close(): void {
+    this.#waiting = new Uint8Array(0);
+    if (this.#descriptor !== STANDARD_OUTPUT) closeSync(this.#descriptor);
+  }
+
+  /** Bytes written before the pipe was full; all of them once its reader has gone. */
+  #writeSome(bytes: Uint8Array, from: number, length: number): number {
+    let written = from;
+    while (written < length && !this.ended) {
+      try {
+        written += writeSync(this.#descriptor, bytes, written, length - written);
+      } catch (error) {
+        if (errorCode(error) === 'EAGAIN') return written;
+        if (errorCode(error) !== 'EPIPE') throw this.#explain('write', error);
+        this.ended = true;
+      }
+    }
+    return length;
+  }
+
+  #attempt<Result>(action: string, call: () => Result): Result {
+    try {
+      return call();
+    } catch (error) {
+      throw this.#explain(action, error);
+    }
+  }
+
+  #explain(action: string, cause: unknown): IxyError {
+    const why = errorCode(cause) === 'ENXIO' ? 'nobody reads it; start its reader first' : String(cause);
+    return new IxyError('ERR_SYSTEM', `cannot ${action} ${this.name}: ${why}`, { cause });
+  }
+}
+
+/** A pipe is opened anew, without blocking: the flag belongs to the opening, and other holders of the pipe must not see it. */
+function openOutput(path: string): number {
+  const unblocked = constants.O_WRONLY | constants.O_NONBLOCK;
+  if (path === '-')
+    return fstatSync(STANDARD_OUTPUT).isFIFO() ? openSync('/proc/self/fd/1', unblocked) : STANDARD_OUTPUT;
+  const isPipe = statSync(path, { throwIfNoEntry: false })?.isFIFO() ?? false;
+  return openSync(path, isPipe ? unblocked : 'w');
+}
+
+function errorCode(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}

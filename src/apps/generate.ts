@@ -1,0 +1,148 @@
+/**
+ * The packet generator: buffers are filled once from a template, and per packet only what differs is written. Sent buffers
+ * come back to the generator's own pool as they were, so they never need to be filled again.
+ */
+import type { NetDevice, TxQueue } from '../drivers/net-device.ts';
+import { checkInteger } from '../errors.ts';
+import { allocateHugeMemory } from '../memory/huge-memory.ts';
+import { HUGE_PAGE_2_MIB } from '../memory/huge-pages.ts';
+import { PacketBatch } from '../memory/packet-batch.ts';
+import { PacketPool } from '../memory/packet-pool.ts';
+import { allocatePlainMemory } from '../memory/plain-memory.ts';
+import { PacketStamper, type PacketTemplate, type StampOptions } from '../packets/index.ts';
+import { TransmitDrain } from './drain.ts';
+import { DONE, poll } from './poll.ts';
+import { type PacketRate, packetsPerSecond, TokenBucket } from './token-bucket.ts';
+
+export interface GeneratorOptions {
+  /** At most 2048 bytes, what one buffer holds. */
+  readonly template: PacketTemplate;
+  /** What differs from packet to packet; default: a sequence number in the payload. */
+  readonly fields?: StampOptions;
+  /** Default: as fast as the port takes them. */
+  readonly rate?: PacketRate | undefined;
+  /** Packets to send; default: without end. */
+  readonly count?: number | undefined;
+  /** Most packets per burst, 1 … 4096; default 64. */
+  readonly batchSize?: number | undefined;
+  /** Milliseconds from any start; default: the machine's monotonic clock. */
+  readonly now?: () => number;
+}
+
+export interface GenerateOptions extends GeneratorOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface GenerateSummary {
+  /** Packets given to the port, and their bytes without CRC. */
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** The longest transmit ring: a pool that a ring could hold all of would never get a packet back. */
+const LONGEST_RING = 4096;
+
+/** Sends packets until the count is reached or the signal is aborted, and waits until they have left. */
+export async function generate(device: NetDevice, { signal, ...options }: GenerateOptions): Promise<GenerateSummary> {
+  const drain = new TransmitDrain(device);
+  const generator = new Generator(device, options);
+  try {
+    await poll(() => generator.step(), { signal });
+    await drain.wait(generator.packets);
+    return { packets: generator.packets, bytes: generator.packets * options.template.size };
+  } finally {
+    generator.close();
+  }
+}
+
+/** A generator for loops of one's own: call `step` as often as possible, and `close` at the end. */
+export class Generator {
+  /** Packets given to the port. */
+  packets = 0;
+  readonly #queue: TxQueue;
+  readonly #pool: PacketPool;
+  readonly #batch: PacketBatch;
+  readonly #stamper: PacketStamper;
+  readonly #bucket: TokenBucket | undefined;
+  readonly #now: () => number;
+  /** Packets not yet stamped. */
+  #left: number;
+
+  /** Uses queue 0 of `device`. Throws `ERR_ARGUMENT`, or what allocating memory throws. */
+  constructor(device: NetDevice, options: GeneratorOptions) {
+    const {
+      template,
+      fields = { sequence: true },
+      rate,
+      count,
+      batchSize = 64,
+      now = () => performance.now(),
+    } = options;
+    if (count !== undefined) checkInteger('count', count, 0, Number.MAX_SAFE_INTEGER);
+    this.#batch = new PacketBatch(batchSize);
+    this.#stamper = new PacketStamper(template, fields);
+    this.#now = now;
+    this.#bucket = rate && new TokenBucket(packetsPerSecond(rate, template.size), now());
+    this.#left = count ?? Number.POSITIVE_INFINITY;
+    this.#queue = device.tx[0];
+    this.#pool = prefilledPool(device, template, LONGEST_RING + batchSize);
+  }
+
+  /** Sends a burst; returns how many packets the port took, 0 if none was due or there was no room, DONE at the end. */
+  step(): number {
+    const batch = this.#batch;
+    this.#prepare(batch);
+    if (batch.length === 0 && this.#left === 0) return DONE;
+    const before = batch.length;
+    this.#queue.transmit(batch); // what is left is stamped already, and goes first the next time
+    const taken = before - batch.length;
+    this.packets += taken;
+    return taken;
+  }
+
+  /** Drops packets that the port has not taken, and gives up the pool, which lives on until the port is closed. */
+  close(): void {
+    this.#batch.free();
+    this.#pool.close();
+  }
+
+  /** Fills the batch with as many stamped packets as may leave now. */
+  #prepare(batch: PacketBatch): void {
+    const first = batch.length;
+    let count = batch.capacity - first;
+    if (count > this.#left) count = this.#left;
+    const bucket = this.#bucket;
+    if (bucket) {
+      const allowed = bucket.available(this.#now());
+      if (count > allowed) count = allowed;
+    }
+    const taken = batch.allocate(this.#pool, count);
+    const { bytes } = this.#pool;
+    for (let i = first; i < batch.length; i++) this.#stamper.stamp(bytes, batch.offsets[i]);
+    bucket?.spend(taken);
+    this.#left -= taken;
+  }
+}
+
+/**
+ * A pool whose packets all are the template's, in memory of the kind that `device` receives to. It is never a checked one:
+ * checked pools overwrite what is freed.
+ */
+function prefilledPool(device: NetDevice, template: PacketTemplate, packets: number): PacketPool {
+  const { memory } = device.rx[0].pool;
+  const allocate = memory.kind === 'huge' ? allocateHugeMemory : allocatePlainMemory;
+  const pool = new PacketPool(allocate(PacketPool.memorySize(packets, HUGE_PAGE_2_MIB)), { name: 'generator pool' });
+  try {
+    checkInteger('bytes of a generated packet', template.size, 1, pool.dataSize);
+  } catch (error) {
+    pool.close();
+    throw error;
+  }
+  const all = pool.stack.subarray(0, pool.capacity);
+  template.writeAll(
+    pool.bytes,
+    Array.from(all, (packet) => pool.offset(packet)),
+  );
+  pool.length.fill(template.size);
+  return pool;
+}

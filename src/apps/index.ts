@@ -1,0 +1,15 @@
+/** The packet loops that programs are made of. */
+export { type CaptureOptions, type CaptureSummary, capture } from './capture.ts';
+export {
+  type DirectionSummary,
+  Forwarder,
+  type ForwarderOptions,
+  type ForwardOptions,
+  forward,
+  touchPackets,
+} from './forward.ts';
+export { type GenerateOptions, type GenerateSummary, Generator, type GeneratorOptions, generate } from './generate.ts';
+export { PacketRecorder } from './packet-recorder.ts';
+export { DONE, type PollOptions, poll, type Step } from './poll.ts';
+export { type DirectionRates, type PortRates, RateMeter } from './rates.ts';
+export { type PacketRate, packetsPerSecond, TokenBucket, WIRE_OVERHEAD } from './token-bucket.ts';
