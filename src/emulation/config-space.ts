@@ -6,6 +6,8 @@ import { IxyError } from '../errors.ts';
 import type { PciConfigSpace } from '../pci/pci-device.ts';
 
 export class ConfigSpace implements PciConfigSpace {
+  /** Whether the device is there: without it reads give all ones, and writes go nowhere. */
+  present = true;
   /** Called after each write with the first byte written and the bytes' number. */
   onWrite: (offset: number, length: number) => void = () => {};
   readonly #bytes: DataView;
@@ -25,15 +27,18 @@ export class ConfigSpace implements PciConfigSpace {
   }
 
   read8(offset: number): number {
-    return this.#bytes.getUint8(this.#checked(offset, 1));
+    const at = this.#checked(offset, 1);
+    return this.present ? this.#bytes.getUint8(at) : 0xff;
   }
 
   read16(offset: number): number {
-    return this.#bytes.getUint16(this.#checked(offset, 2), true);
+    const at = this.#checked(offset, 2);
+    return this.present ? this.#bytes.getUint16(at, true) : 0xffff;
   }
 
   read32(offset: number): number {
-    return this.#bytes.getUint32(this.#checked(offset, 4), true);
+    const at = this.#checked(offset, 4);
+    return this.present ? this.#bytes.getUint32(at, true) : 0xffff_ffff;
   }
 
   write8(offset: number, value: number): void {
@@ -48,13 +53,9 @@ export class ConfigSpace implements PciConfigSpace {
     this.#write(offset, 4, value);
   }
 
-  /** Sets bits that software cannot write, or clears those that clear themselves. */
-  force16(offset: number, value: number): void {
-    this.#bytes.setUint16(offset, value, true);
-  }
-
   #write(offset: number, length: number, value: number): void {
     this.#checked(offset, length);
+    if (!this.present) return;
     for (let i = 0; i < length; i++) {
       const at = offset + i;
       const mask = this.#writable[at];

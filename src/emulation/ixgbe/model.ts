@@ -88,8 +88,9 @@ export class IxgbeModel {
     this.#link = new Link(context, this.#interrupts);
     this.eeprom = new Eeprom(context, eepromImage(mac), mac);
     this.semaphores = new Semaphores(context);
-    this.#receive = new Receive(context, this.#statistics.rx, this.#interrupts);
-    this.#transmit = new Transmit(context, this.#statistics.tx, this.#interrupts, this.#link);
+    const transmit = new Transmit(context, this.#statistics.tx, this.#interrupts, this.#link);
+    this.#transmit = transmit;
+    this.#receive = new Receive(context, this.#statistics.rx, this.#interrupts, () => transmit.configure());
     const running = () => this.#receive.running || this.#transmit.running;
     const sequence = { cleared: () => this.#clear(), loaded: () => this.#load() };
     this.#control = new Control(context, sequence, running, () => this.#interrupts.anyUnmasked);
@@ -205,6 +206,7 @@ export class IxgbeModel {
   /** Power-on: every register, queue and counter as when the device was made, a second after the power came. */
   reset(): void {
     this.#removed = false;
+    this.config.present = true;
     this.#timers.clear();
     this.config.reset();
     this.#control.reset();
@@ -244,7 +246,10 @@ export class IxgbeModel {
 
   /** Surprise removal: registers read as all ones from now on, and DMA stops. */
   #gone(): boolean {
-    if (!this.#removed && this.faults.strikes('removal')) this.#removed = true;
+    if (!this.#removed && this.faults.strikes('removal')) {
+      this.#removed = true;
+      this.config.present = false;
+    }
     return this.#removed;
   }
 }

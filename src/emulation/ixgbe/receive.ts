@@ -48,7 +48,8 @@ export class Receive implements FrameSink {
   #stripsCrc = true;
   #maximum = 0;
 
-  constructor(context: ModelContext, traffic: Traffic, interrupts: Interrupts) {
+  /** `configured` is called when registers that concern both directions have changed. */
+  constructor(context: ModelContext, traffic: Traffic, interrupts: Interrupts, configured: () => void) {
     this.#context = context;
     this.#traffic = traffic;
     this.#interrupts = interrupts;
@@ -59,7 +60,10 @@ export class Receive implements FrameSink {
         this.#active = this.queues.filter((queue) => queue.ring.enabled);
       };
     }
-    connectReceiveRegisters(context, this.queues, () => this.configure());
+    connectReceiveRegisters(context, this.queues, () => {
+      this.configure();
+      configured();
+    });
   }
 
   /** Whether frames on the wire are fetched: not before software has switched the receiver on for the first time. */
