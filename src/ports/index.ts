@@ -31,6 +31,7 @@ export async function open(uri: string, options: OpenOptions = {}): Promise<NetD
   return scheme.open(parsed, options);
 }
 
+export { portHelpMarkdown, portHelpText } from './help.ts';
 export type { OpenOptions } from './open-options.ts';
 export { formatPortUri, type PortUri, parsePortUri } from './port-uri.ts';
 export type { PortScheme } from './scheme.ts';

@@ -76,7 +76,7 @@ export class CableEnd extends QueuedWire {
       this.counters[SENT + DROPPED_UNPLUGGED]++;
       return true;
     }
-    if (!this.#departing.push(bytes, offset, length, 0)) return false;
+    if (!this.#departing.push(bytes, offset, length)) return false;
     this.countSent(length);
     return true;
   }

@@ -27,7 +27,7 @@ export class CallbackWire extends QueuedWire {
 
   /** Puts a copy of `frame` (without CRC) on the wire to the NIC; false if the wire is full. */
   send(frame: Uint8Array): boolean {
-    return this.arriving.push(frame, 0, frame.length, 0);
+    return this.arriving.push(frame, 0, frame.length);
   }
 
   deliver(bytes: Uint8Array, offset: number, length: number): boolean {

@@ -56,18 +56,23 @@ export class FrameRing {
     return this.#place(length) >= 0;
   }
 
-  /** Appends a copy of the frame, which may leave at time `due`; false if there is no room. */
-  push(bytes: Uint8Array, offset: number, length: number, due: number): boolean {
+  /** Appends a copy of the frame, which may leave at once; false if there is no room. */
+  push(bytes: Uint8Array, offset: number, length: number): boolean {
     const at = this.#place(length);
     if (at < 0) return false;
     this.#copier.copy(bytes, offset, at, length);
     const slot = this.#pushed & this.#mask;
     this.#offsets[slot] = at;
     this.#lengths[slot] = length;
-    this.#due[slot] = due;
+    this.#due[slot] = 0;
     this.#pushed = (this.#pushed + 1) | 0;
     this.#writeAt = at + ((length + ALIGNMENT - 1) & -ALIGNMENT);
     return true;
+  }
+
+  /** Keeps the frame pushed last, and with it those behind it, until `time`. */
+  delayLast(time: number): void {
+    this.#due[(this.#pushed - 1) & this.#mask] = time;
   }
 
   /** Flips one bit of the frame pushed last. */

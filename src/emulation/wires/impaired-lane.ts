@@ -15,6 +15,15 @@ const TRANSMIT_QUEUE = 1_000_000;
 /** Nanoseconds that a frame waits for others to overtake it. */
 const LONGEST_HOLD = 1_000_000;
 
+// Times, in an array because a double in a field is a new object for each change.
+const NOW = 0;
+/** When the transmitter has sent everything it took; in the past, the line is idle. */
+const LINE_FREE = 1;
+/** When the last frame arrives: none comes before the one ahead of it. */
+const LAST_DUE = 2;
+/** Until when the held frame waits to be overtaken. */
+const HELD_UNTIL = 3;
+
 export class ImpairedLane implements FrameSink {
   readonly #counters: WireCounters;
   readonly #direction: Direction;
@@ -32,14 +41,9 @@ export class ImpairedLane implements FrameSink {
   /** The frame that is being overtaken, if one is. */
   readonly #held = new FrameRing({ frames: 2, bytes: 1 << 16 });
   readonly #heldSink: FrameSink;
-  /** How many frames the held one still lets pass, and until when it waits for them. */
+  /** How many frames the held one still lets pass. */
   #overtakers = 0;
-  #heldUntil = 0;
-  #now = 0;
-  /** When the transmitter has sent everything it took; in the past, the line is idle. */
-  #lineFree = 0;
-  /** No frame arrives before the one ahead of it. */
-  #lastDue = 0;
+  readonly #times = new Float64Array(4);
 
   constructor(impairments: Impairments, counters: WireCounters, direction: Direction) {
     const { frames = 4096, bytes = 4 << 20, seed = 1, reorderBy = 3 } = impairments;
@@ -48,7 +52,7 @@ export class ImpairedLane implements FrameSink {
     this.#direction = direction;
     this.#random = new Random(seed + direction); // the two directions have different accidents
     this.#line = new FrameRing({ frames, bytes });
-    this.#heldSink = { deliver: (from, offset, length) => this.#enter(from, offset, length, this.#lastDue) };
+    this.#heldSink = { deliver: (from, offset, length) => this.#enter(from, offset, length) };
     this.#nsPerByte = impairments.bitsPerSecond ? 8e9 / impairments.bitsPerSecond : 0;
     this.#nsPerFrame = impairments.framesPerSecond ? 1e9 / impairments.framesPerSecond : 0;
     this.#delay = impairments.delay ?? 0;
@@ -62,23 +66,32 @@ export class ImpairedLane implements FrameSink {
 
   /** Takes a frame at the time of the last `advance`; false while the line, or the transmitter before it, is full. */
   deliver(bytes: Uint8Array, offset: number, length: number): boolean {
-    const now = this.#now;
-    if (this.#lineFree > now + TRANSMIT_QUEUE || !this.#line.fits(length)) return false;
-    const start = Math.max(this.#lineFree, now);
-    this.#lineFree = start + Math.max((length + LINE_OVERHEAD) * this.#nsPerByte, this.#nsPerFrame);
+    const times = this.#times;
+    const now = times[NOW];
+    if (times[LINE_FREE] > now + TRANSMIT_QUEUE || !this.#line.fits(length)) return false;
+    const start = Math.max(times[LINE_FREE], now);
+    const sent = start + Math.max((length + LINE_OVERHEAD) * this.#nsPerByte, this.#nsPerFrame);
+    times[LINE_FREE] = sent;
     if (this.#happens(this.#loss, LOST)) return true;
-    const due = Math.max(this.#lastDue, this.#lineFree + this.#delay + this.#random.fraction() * this.#jitter);
-    if (this.#held.length === 0 && this.#random.chance(this.#reorder)) return this.#hold(bytes, offset, length, due);
-    this.#enter(bytes, offset, length, due);
+    const jitter = this.#jitter === 0 ? 0 : this.#random.fraction() * this.#jitter;
+    const due = Math.max(times[LAST_DUE], sent + this.#delay + jitter);
+    if (this.#reorder > 0 && this.#held.length === 0 && this.#random.chance(this.#reorder)) {
+      times[HELD_UNTIL] = due + LONGEST_HOLD;
+      this.#overtakers = this.#reorderBy;
+      return this.#held.push(bytes, offset, length);
+    }
+    times[LAST_DUE] = due;
+    this.#enter(bytes, offset, length);
     if (this.#held.length > 0) this.#overtake();
     return true;
   }
 
   /** Moves the time on; frames that have arrived by then go to `sink`, as many as it takes. */
   advance(now: number, sink?: FrameSink): void {
-    this.#now = now;
-    if (this.#held.length > 0 && now >= this.#heldUntil) {
-      this.#lastDue = Math.max(this.#lastDue, now);
+    const times = this.#times;
+    times[NOW] = now;
+    if (this.#held.length > 0 && now >= times[HELD_UNTIL]) {
+      times[LAST_DUE] = Math.max(times[LAST_DUE], now);
       this.#held.drain(this.#heldSink, 1, now);
     }
     if (sink) this.#line.drain(sink, Number.POSITIVE_INFINITY, now);
@@ -89,19 +102,16 @@ export class ImpairedLane implements FrameSink {
     return this.#line.drain(sink, budget, now);
   }
 
-  #enter(bytes: Uint8Array, offset: number, length: number, due: number): boolean {
+  /** Puts a frame on the line, to arrive at LAST_DUE; false if there is no room. */
+  #enter(bytes: Uint8Array, offset: number, length: number): boolean {
     const line = this.#line;
-    if (!line.push(bytes, offset, length, due)) return false;
-    this.#lastDue = due;
+    if (!line.push(bytes, offset, length)) return false;
+    line.delayLast(this.#times[LAST_DUE]);
     if (this.#happens(this.#corrupt, CORRUPTED)) line.flipBit(this.#random.below(length * 8));
-    if (line.fits(length) && this.#happens(this.#duplicate, DUPLICATED)) line.push(bytes, offset, length, due);
+    if (!line.fits(length) || !this.#happens(this.#duplicate, DUPLICATED)) return true;
+    line.push(bytes, offset, length);
+    line.delayLast(this.#times[LAST_DUE]);
     return true;
-  }
-
-  #hold(bytes: Uint8Array, offset: number, length: number, due: number): boolean {
-    this.#overtakers = this.#reorderBy;
-    this.#heldUntil = due + LONGEST_HOLD;
-    return this.#held.push(bytes, offset, length, 0);
   }
 
   /** A frame has passed the held one, which follows the last one it lets pass as soon as the line has room for it. */

@@ -11,7 +11,7 @@ export class LoopbackWire extends QueuedWire {
   }
 
   deliver(bytes: Uint8Array, offset: number, length: number): boolean {
-    if (!this.arriving.push(bytes, offset, length, 0)) return false;
+    if (!this.arriving.push(bytes, offset, length)) return false;
     this.countSent(length);
     return true;
   }

@@ -43,7 +43,7 @@ describe('FrameRing', () => {
           if (value > 0) {
             const frame = numberedFrame(next++, value + 3);
             const fits = ring.fits(frame.length);
-            expect(ring.push(frame, 0, frame.length, 0)).toBe(fits);
+            expect(ring.push(frame, 0, frame.length)).toBe(fits);
             if (fits) model.push(frame);
           } else {
             const collector = new Collector();
@@ -58,20 +58,23 @@ describe('FrameRing', () => {
 
   it('is bounded in frames and in bytes', () => {
     const byFrames = new FrameRing({ frames: 4 });
-    for (let i = 0; i < 4; i++) expect(byFrames.push(numberedFrame(i), 0, 60, 0)).toBe(true);
-    expect(byFrames.push(numberedFrame(4), 0, 60, 0)).toBe(false);
+    for (let i = 0; i < 4; i++) expect(byFrames.push(numberedFrame(i), 0, 60)).toBe(true);
+    expect(byFrames.push(numberedFrame(4), 0, 60)).toBe(false);
 
     const byBytes = new FrameRing({ frames: 1024, bytes: 1 << 16 });
     let pushed = 0;
-    while (byBytes.push(numberedFrame(pushed, 1024), 0, 1024, 0)) pushed++;
+    while (byBytes.push(numberedFrame(pushed, 1024), 0, 1024)) pushed++;
     expect(pushed).toBe(64);
     byBytes.drain(new Collector(), 1, 0);
-    expect(byBytes.push(numberedFrame(64, 1024), 0, 1024, 0)).toBe(true);
+    expect(byBytes.push(numberedFrame(64, 1024), 0, 1024)).toBe(true);
   });
 
   it('keeps what the sink refuses and what is not due', () => {
     const ring = new FrameRing();
-    for (let i = 0; i < 4; i++) ring.push(numberedFrame(i), 0, 60, i * 100);
+    for (let i = 0; i < 4; i++) {
+      ring.push(numberedFrame(i), 0, 60);
+      ring.delayLast(i * 100);
+    }
     const collector = new Collector(1);
     expect(ring.drain(collector, 10, 250)).toBe(1);
     collector.accept = 10;
