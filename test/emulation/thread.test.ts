@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ixgbe } from '../../src/datasheet/ixgbe/index.ts';
 import type { WireSpec } from '../../src/emulation/index.ts';
@@ -86,7 +89,8 @@ describe('a device on a thread of its own', () => {
   });
 
   test('says what is wrong with a wire', () => {
-    expect(() => start({ wire: { kind: 'capture', read: '/nowhere/at/all.pcap' } as WireSpec })).toThrow();
+    const open = () => start({ wire: { kind: 'capture', input: '/nowhere/at/all.pcap' } });
+    expect(open).toThrow(expect.objectContaining({ code: 'ERR_SYSTEM', message: expect.stringContaining('/nowhere') }));
     expect(start().driver.read(ixgbe.STATUS)).not.toBe(0xffff_ffff);
   });
 
@@ -115,6 +119,35 @@ describe('the thread', () => {
     new ThreadedPciDevice({ thread: EmulationThread.named('t') }).close();
   });
 
+  test('that ends by an error says so to whoever asks next, at once', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'ixy-thread-')), 'truncated.pcap');
+    writeFileSync(file, truncatedCapture());
+    const { device, driver } = start({
+      wire: { kind: 'capture', input: file },
+      thread: EmulationThread.named('doomed'),
+    });
+    device.setBusMaster(true);
+    driver.reset();
+    driver.setUpReceive();
+    driver.enableRxQueue();
+    driver.enableReceiver(); // and now the file is read
+    const ended = expect.objectContaining({ code: 'ERR_DEVICE_GONE', message: expect.stringContaining(file) });
+    await until(() => {
+      try {
+        driver.read(ixgbe.STATUS);
+        return false;
+      } catch (error) {
+        expect(error).toEqual(ended);
+        return true;
+      }
+    });
+    expect(() => driver.read(ixgbe.STATUS)).toThrow(ended);
+    expect(() => driver.close()).not.toThrow();
+    expect(() => device.close()).not.toThrow();
+    rmSync(dirname(file), { recursive: true });
+    open.splice(0);
+  });
+
   test('keeps no process alive, closed or not', () => {
     const program = `
       import { ThreadedPciDevice } from '${new URL('../../dist/emulation/index.js', import.meta.url)}';
@@ -129,6 +162,15 @@ describe('the thread', () => {
     }
   });
 });
+
+/** A capture with one frame, and another that is cut off. */
+function truncatedCapture(): Uint8Array {
+  const file = new DataView(new ArrayBuffer(24 + 16 + 60 + 16 + 10));
+  const words = [0xa1b2c3d4, 0x0004_0002, 0, 0, 65535, 1, 0, 0, 60, 60];
+  for (const [i, word] of words.entries()) file.setUint32(4 * i, word, true);
+  for (const [i, word] of [0, 0, 60, 60].entries()) file.setUint32(100 + 4 * i, word, true);
+  return new Uint8Array(file.buffer);
+}
 
 function nonEmpty<T>(list: T[]): T[] | undefined {
   return list.length > 0 ? list : undefined;

@@ -18,7 +18,7 @@ const DMA_READY_TIME = 3 * MILLISECOND;
 /** From CTRL.MASTER_DISABLE until the last request is done. */
 const MASTER_STOP_TIME = 20 * MICROSECOND;
 
-const { CTRL, STATUS, RDRXCTL, SECRXCTRL, SECRXSTAT, SECTXCTRL, SECTXSTAT } = ixgbe;
+const { CTRL, STATUS, RDRXCTL, SECRXCTRL, SECRXSTAT, SECTXCTRL, SECTXSTAT, EEMNGCTL } = ixgbe;
 
 /** What happens to the rest of the model, in this order. */
 export interface ResetSequence {
@@ -92,7 +92,11 @@ export class Control {
       this.resetting = false;
       registers.set(CTRL, registers.get(CTRL) & ~(RST.mask | LRST.mask));
     });
-    after(AUTO_READ_TIME, () => this.#sequence.loaded());
+    after(AUTO_READ_TIME, () => {
+      const { CFG_DONE0, CFG_DONE1 } = EEMNGCTL.bits;
+      registers.set(EEMNGCTL, registers.get(EEMNGCTL) | CFG_DONE0.mask | CFG_DONE1.mask);
+      this.#sequence.loaded();
+    });
     after(DMA_READY_TIME, () => registers.set(RDRXCTL, registers.get(RDRXCTL) | RDRXCTL.bits.DMAIDONE.mask));
   }
 

@@ -20,6 +20,7 @@ import { eepromImage } from './eeprom-image.ts';
 import { Faults } from './faults.ts';
 import { Interrupts } from './interrupts.ts';
 import { Link } from './link.ts';
+import { connectMdio } from './mdio.ts';
 import { Receive } from './receive.ts';
 import { IXGBE_RULES, type IxgbeRule } from './rules.ts';
 import { Semaphores } from './semaphores.ts';
@@ -88,6 +89,7 @@ export class IxgbeModel {
     this.#link = new Link(context, this.#interrupts);
     this.eeprom = new Eeprom(context, eepromImage(mac), mac);
     this.semaphores = new Semaphores(context);
+    connectMdio(context);
     const transmit = new Transmit(context, this.#statistics.tx, this.#interrupts, this.#link);
     this.#transmit = transmit;
     this.#receive = new Receive(context, this.#statistics.rx, this.#interrupts, () => transmit.configure());

@@ -77,8 +77,7 @@ export class ReceiveQueue {
   /** Whether there are descriptors enough for a frame of `length` bytes. */
   hasRoom(length: number): boolean {
     const { ring } = this;
-    const size = this.#bufferSize;
-    return ring.usable && size > 0 && ring.distance(ring.head, ring.tail) * size >= length;
+    return ring.enabled && ring.distance(ring.head, ring.tail) * this.#bufferSize >= length;
   }
 
   /** Puts a frame into as many buffers as it takes. False if there are not enough descriptors. */
@@ -86,7 +85,6 @@ export class ReceiveQueue {
     const { ring } = this;
     const size = this.#bufferSize;
     if (!this.hasRoom(length)) return false;
-    if (this.#status.length < ring.count) this.#status = new Int32Array(ring.count);
     if (this.#pending === 0) this.#firstPending = ring.head;
     let from = offset;
     let left = length;

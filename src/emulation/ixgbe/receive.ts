@@ -107,8 +107,7 @@ export class Receive implements FrameSink {
   }
 
   deliver(bytes: Uint8Array, offset: number, length: number): boolean {
-    if (this.flowControl && !(this.#receiving && this.queues[this.#selectQueue()].hasRoom(length + CRC_BYTES)))
-      return false;
+    if (this.flowControl && !this.#hasRoom(length)) return false;
     if (!this.#receiving) {
       this.discarded++;
       return true;
@@ -150,6 +149,11 @@ export class Receive implements FrameSink {
       this.#traffic.totals[MISSED_BYTES] += length + CRC_BYTES;
       this.#interrupts.raiseOther(EICR.bits.RX_MISS.mask);
     }
+  }
+
+  /** Whether a frame could be stored, if the filters let it pass. */
+  #hasRoom(length: number): boolean {
+    return this.#receiving && this.queues[this.#selectQueue()].hasRoom(length + CRC_BYTES);
   }
 
   /** The queue of a frame (section 7.1.2): 0 while neither RSS nor other filters are in use. */

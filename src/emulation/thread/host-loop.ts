@@ -62,6 +62,5 @@ function serve(mailbox: Int32Array, host: DeviceHost, port: MessagePort): void {
 
 function refusal(error: unknown): protocol.Answer {
   if (error instanceof IxyError) return { kind: 'error', code: error.code, message: error.message };
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { kind: 'error', code: 'ERR_DEVICE_GONE', message: text };
+  return { kind: 'error', code: 'ERR_SYSTEM', message: error instanceof Error ? error.message : String(error) };
 }
