@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync, truncateSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { NetDevice } from '../../src/drivers/net-device.ts';
@@ -157,6 +157,29 @@ describe.runIf(built)('emulated ports on threads', () => {
     await forwardUntil(port, port, () => passed() === 20_000);
     expect(port.statistics().rxDropped).toBeGreaterThan(0);
     expect(count(port, 'check.unique')).toBe(count(port, 'sent.frames'));
+  });
+
+  it('say what ended their thread, after everything before that has arrived', async () => {
+    const input = temporaryFile('cut.pcap');
+    // More frames than the ring holds: the thread cannot get to the damage before the driver is there.
+    const frames = Array.from({ length: 1000 }, (_, i) => numberedFrame(i));
+    writeCapture(input, frames);
+    truncateSync(input, statSync(input).size - 10);
+    const port = await openPort(`emulated:ixgbe?wire=pcap:${input}`, { promiscuous: true });
+    let removed: unknown;
+    port.on('removed', (error) => {
+      removed = error;
+    });
+    const batch = new PacketBatch(64);
+    let received = 0;
+    for (const end = performance.now() + 10_000; !removed && performance.now() < end; await setImmediate()) {
+      received += port.rx[0].receive(batch);
+      batch.free();
+    }
+    for (; port.rx[0].receive(batch) > 0; batch.free()) received += batch.length;
+    expect(received).toBe(999);
+    expect(removed).toMatchObject({ code: 'ERR_DEVICE_GONE' });
+    expect(String(removed)).toMatch(/cut.pcap: byte \d+: the file ends inside the record/);
   });
 
   it('talk over a cable on a thread that they share', async () => {

@@ -44,9 +44,12 @@ export class Registers {
   /** Reads by byte offset, for those who walk the table. Throws `ERR_DEVICE_GONE`. */
   readAt(offset: number): number {
     if (this.#gone) throw this.#gone;
-    const value = this.file.read32(offset);
+    const value = this.#load(offset);
     // A missing device reads as all ones. STATUS has bits that are always 0, so it tells that from an honest value.
-    if (value === ALL_ONES && this.file.read32(ixgbe.STATUS.offset) === ALL_ONES) this.#reportGone();
+    if (value === ALL_ONES && this.file.read32(ixgbe.STATUS.offset) === ALL_ONES) {
+      const silence = 'the device does not answer any more (registers read as all ones); was it removed?';
+      this.#reportGone(new IxyError('ERR_DEVICE_GONE', `${this.device.address}: ${silence}`));
+    }
     return value;
   }
 
@@ -116,11 +119,17 @@ export class Registers {
     );
   }
 
-  #reportGone(): never {
-    const error = new IxyError(
-      'ERR_DEVICE_GONE',
-      `${this.device.address}: the device does not answer any more (registers read as all ones); was it removed?`,
-    );
+  /** A device behind a connection does not read as all ones when it goes: the connection says so, and why. */
+  #load(offset: number): number {
+    try {
+      return this.file.read32(offset);
+    } catch (error) {
+      if (error instanceof IxyError && error.code === 'ERR_DEVICE_GONE') this.#reportGone(error);
+      throw error;
+    }
+  }
+
+  #reportGone(error: IxyError): never {
     this.#gone = error;
     this.onGone(error);
     throw error;

@@ -59,7 +59,7 @@ export class EmulationThread implements DomainFollower {
     });
     this.#worker.unref();
     this.#worker.on('error', (error) => this.#end(error.message));
-    this.#worker.on('exit', () => this.#end(this.#reason));
+    this.#worker.on('exit', () => this.#end(this.#lastWords() ?? this.#reason));
     try {
       domain.follow(this);
     } catch (error) {
@@ -171,6 +171,13 @@ export class EmulationThread implements DomainFollower {
 
   #gone(): IxyError {
     return new IxyError('ERR_DEVICE_GONE', `the thread '${this.name}' of emulated devices has ended: ${this.#reason}`);
+  }
+
+  /** What the thread's loop failed of, if it did and nobody has asked since. */
+  #lastWords(): string | undefined {
+    if (this.#ended) return undefined;
+    const answer = receiveMessageOnPort(this.#port)?.message as protocol.Answer | undefined;
+    return answer?.kind === 'error' ? answer.message : undefined;
   }
 
   #stop(): void {

@@ -23,6 +23,8 @@ export class Replay {
   readonly #counters: WireCounters;
   readonly #pacer: Pacer | undefined;
   #roundsLeft: number;
+  /** Found behind the last frame; thrown once that has been sent. */
+  #damage: unknown;
   /** With original timing: when the round began. */
   #begin = Number.NaN;
 
@@ -38,15 +40,18 @@ export class Replay {
     this.#roundsLeft = loops === 0 ? Number.POSITIVE_INFINITY : loops;
     this.#source = loops === 1 ? new FileSource(input) : new MemorySource(input);
     try {
-      if (!this.#source.next()) this.#end();
+      if (this.#source.next()) return;
     } catch (error) {
       this.#source.close();
       throw error;
     }
+    this.#roundsLeft = 0;
+    counters[ENDED] = 1;
   }
 
-  /** Throws `ERR_BAD_FILE` where the file turns out to be damaged. */
+  /** Throws `ERR_BAD_FILE` where the file turns out to be damaged, after all frames before that were sent. */
   poll(sink: FrameSink, budget: number, now: number): number {
+    if (this.#damage !== undefined) throw this.#damage;
     const source = this.#source;
     const limit = this.#pacer ? Math.min(budget, this.#pacer.allowance(now)) : budget;
     let frames = 0;
@@ -76,19 +81,25 @@ export class Replay {
   #advance(): void {
     const source = this.#source;
     const { time } = source;
-    if (source.next()) return;
+    if (this.#next()) return;
     this.#roundsLeft--;
     if (this.#roundsLeft > 0) {
       source.rewind();
       source.next();
       this.#begin += time;
-    } else {
-      this.#end();
+    } else if (this.#damage === undefined) {
+      this.#counters[ENDED] = 1;
     }
   }
 
-  #end(): void {
-    this.#roundsLeft = 0;
-    this.#counters[ENDED] = 1;
+  /** The next frame of this round; false at its end, or at damage, which ends all rounds. */
+  #next(): boolean {
+    try {
+      return this.#source.next();
+    } catch (error) {
+      this.#damage = error;
+      this.#roundsLeft = 1;
+      return false;
+    }
   }
 }

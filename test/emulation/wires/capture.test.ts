@@ -88,6 +88,8 @@ describe('CaptureWire, replaying', () => {
     const cut = writeCapture('cut.pcap');
     truncateSync(cut, 200);
     const wire = new CaptureWire({ input: cut });
+    expect(drain(wire).map(numberOf)).toEqual([0, 1]);
+    expect(wireStatistics(wire.counters).ended).toBe(false);
     expect(() => drain(wire)).toThrow(expect.objectContaining({ code: 'ERR_BAD_FILE' }));
     expect(() => new CaptureWire({ input: path('none.pcap') })).toThrow(/cannot open .*none.pcap.*ENOENT/);
     expect(() => new CaptureWire({ input: '/dev/null' })).toThrow('expected a pcap or pcapng header');
