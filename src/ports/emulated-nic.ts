@@ -1,4 +1,4 @@
-/** Emulated NICs for ports: stepped by the packet loop, or on threads of their own. */
+/** Emulated NICs for ports: stepped by the packet loop, or on other threads. */
 import { type EmulatedDeviceOptions, EmulatedPciDevice, Simulation } from '../emulation/index.ts';
 import { EmulationThread } from '../emulation/thread/emulation-thread.ts';
 import { ThreadedPciDevice } from '../emulation/thread/threaded-device.ts';
@@ -45,9 +45,8 @@ export function openSteppedNic({ wire, ...options }: EmulatedNicOptions): Emulat
   }
 }
 
-/** On the thread of this name, which NICs may share; without a name, on one of its own. Throws as `openSteppedNic`. */
-export function openThreadedNic(options: EmulatedNicOptions, threadName?: string): EmulatedNic {
-  const thread = threadName === undefined ? new EmulationThread(options.address) : EmulationThread.named(threadName);
-  const device = new ThreadedPciDevice({ ...options, thread });
+/** On the thread of this name, which is started if need be. Throws as `openSteppedNic`. */
+export function openThreadedNic(options: EmulatedNicOptions, threadName: string): EmulatedNic {
+  const device = new ThreadedPciDevice({ ...options, thread: EmulationThread.named(threadName) });
   return { device, step: undefined, violations: () => device.inspect().violations.length };
 }

@@ -7,7 +7,6 @@ import {
   flatWireStatistics,
   sharedWireCounters,
   type WireCounters,
-  type WireSpec,
   wireCounters,
 } from '../emulation/wires/index.ts';
 import { IxyError } from '../errors.ts';
@@ -23,6 +22,7 @@ import { portScheme } from './scheme.ts';
 import { SteppedRxQueue, SteppedTxQueue } from './stepped-queues.ts';
 
 const MODELS = ['ixgbe'];
+const SHARED_THREAD = 'emulation';
 
 export const emulatedScheme = portScheme({
   scheme: 'emulated',
@@ -41,7 +41,8 @@ export const emulatedScheme = portScheme({
     thread: {
       syntax: '1|0|NAME',
       meaning:
-        'what runs the NIC: a thread of its own, the packet loop itself, or the thread NAME that NICs share; NICs on one cable share one by default',
+        'what runs the NIC: the thread that emulated NICs share, the packet loop itself, or another thread; a cable needs both its NICs on one',
+      default: '1',
       parse: parseThread,
     },
   },
@@ -60,16 +61,10 @@ export const emulatedScheme = portScheme({
     const counters = sharedWireCounters();
     const wire = { ...wireSpec(where, values, mac), counters };
     const nic = { address: name, mac, deviceId: values.device, strict: values.strict, wire };
-    const thread = values.thread ?? defaultThread(wire);
-    if (thread === '0') return drive(openSteppedNic(nic), counters, options);
-    return drive(openThreadedNic(nic, thread === '1' ? undefined : thread), counters, options);
+    const { thread } = values;
+    return drive(thread === undefined ? openSteppedNic(nic) : openThreadedNic(nic, thread), counters, options);
   },
 });
-
-/** NICs on one cable share a thread; others have one of their own. */
-function defaultThread(wire: WireSpec): string {
-  return wire.kind === 'cable' ? `cable ${wire.name}` : '1';
-}
 
 /** Opens the driver on the NIC, and makes the port of the two. */
 async function drive(nic: EmulatedNic, memory: SharedArrayBuffer, options: OpenOptions): Promise<NetDevice> {
@@ -94,10 +89,11 @@ function wireCounts(counters: WireCounters): Record<string, number> {
   return Object.fromEntries(entries.map(([name, value]) => [`wire.${name}`, value]));
 }
 
-/** '0', '1', or a name. */
-function parseThread(text: string): string {
+/** The name of a thread; undefined: none. */
+function parseThread(text: string): string | undefined {
   if (text === '') throw new Error('must be 1, 0, or the name of a thread');
-  return text;
+  if (text === '0') return undefined;
+  return text === '1' ? SHARED_THREAD : text;
 }
 
 function parseDeviceId(text: string): number {
