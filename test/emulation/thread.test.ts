@@ -13,6 +13,7 @@ import {
   wireCounters,
   wireStatistics,
 } from '../../src/emulation/index.ts';
+import { LoopbackWire } from '../../src/emulation/wires/loopback.ts';
 import { frameTo, TestDriver } from './ixgbe/test-driver.ts';
 
 const open: TestDriver[] = [];
@@ -60,6 +61,32 @@ describe('a device on a thread of its own', () => {
     expect(received).toEqual(frames);
     expect(device.inspect().violations).toEqual([]);
     expect(driver.read(ixgbe.GPRC)).toBe(300);
+  });
+
+  test('does the same as a stepped one, frame by frame and counter by counter', async () => {
+    const threaded = start({ wire: { kind: 'loopback' } });
+    const simulated = new EmulatedPciDevice({ wire: new LoopbackWire() });
+    const stepped = new TestDriver(simulated);
+    open.push(stepped);
+    const drivers = [threaded.driver, stepped];
+    for (const driver of drivers) driver.start().waitForLink();
+    const received: Uint8Array[][] = [[], []];
+    for (let i = 0; i < 100; i++) {
+      const frame = frameTo(i % 5 === 0 ? 'ff:ff:ff:ff:ff:ff' : '02:00:00:82:59:90', 20 + i * 14, i);
+      const sizes = i % 3 === 0 ? [frame.length] : [7, frame.length - 7];
+      for (const [which, driver] of drivers.entries()) {
+        driver.transmit(frame, sizes);
+        simulated.step();
+        received[which].push(...(await until(() => nonEmpty(driver.receive()))));
+      }
+    }
+    expect(received[0]).toEqual(received[1]);
+    const counters = Object.entries(ixgbe).filter(([, { access }]) => access === 'RC');
+    expect(counters.length).toBeGreaterThan(80);
+    for (const [name, register] of counters) {
+      expect([name, threaded.driver.read(register)]).toEqual([name, stepped.read(register)]);
+    }
+    expect(threaded.device.inspect().violations).toEqual(simulated.model.violations);
   });
 
   test('is linked to another one by a cable', async () => {

@@ -31,8 +31,6 @@ export interface ResetSequence {
 export class Control {
   /** Whether the device may read and write memory now. */
   mayMaster = false;
-  /** A reset is under way: no frames move. */
-  resetting = false;
   readonly #context: ModelContext;
   readonly #sequence: ResetSequence;
   #masterStopped = false;
@@ -74,7 +72,6 @@ export class Control {
   reset(): void {
     const { registers, timers, faults } = this.#context;
     const attempt = ++this.#resets;
-    this.resetting = true;
     this.#quietUntil = timers.now + QUIET_TIME;
     this.#masterStopped = false;
     registers.reset();
@@ -89,7 +86,6 @@ export class Control {
     };
     const { RST, LRST } = CTRL.bits;
     after(0, () => {
-      this.resetting = false;
       registers.set(CTRL, registers.get(CTRL) & ~(RST.mask | LRST.mask));
     });
     after(AUTO_READ_TIME, () => {

@@ -38,12 +38,7 @@ export class Filters {
     };
     registers.onWrite(ixgbe.RAL, outdate);
     registers.onWrite(ixgbe.MCSTCTRL, outdate);
-    registers.onWrite(ixgbe.RAH, (value, _before, index) => {
-      if (index === 0 && (value & AV.mask) === 0) {
-        judge.record('rx.address-invalid', { register: 'RAH', found: (value >>> 0).toString(16) });
-      }
-      return outdate(value);
-    });
+    registers.onWrite(ixgbe.RAH, outdate);
     registers.onWrite(ixgbe.FCTRL, (value, before) => {
       const receiving = (registers.get(ixgbe.RXCTRL) & ixgbe.RXCTRL.bits.RXEN.mask) !== 0;
       if (receiving && value !== before) judge.record('rx.filter-while-enabled', { register: 'FCTRL' });
@@ -89,7 +84,9 @@ export class Filters {
   }
 
   #refresh(): void {
-    const { registers } = this.#context;
+    const { registers, judge } = this.#context;
+    const first = registers.get(ixgbe.RAH);
+    if ((first & AV.mask) === 0) judge.record('rx.address-invalid', { register: 'RAH', found: first.toString(16) });
     this.#stale = false;
     this.#control = registers.get(ixgbe.FCTRL);
     this.#multicastControl = registers.get(ixgbe.MCSTCTRL);

@@ -6,6 +6,7 @@
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import type { Register } from '../../datasheet/registers.ts';
 import { IxyError } from '../../errors.ts';
+import { PCI_COMMAND, PCI_COMMAND_BUS_MASTER } from '../../pci/pci-device.ts';
 import type { ConfigSpace } from '../config-space.ts';
 import type { DmaRegions } from '../dma-regions.ts';
 import { Judge, type Violation } from '../judge.ts';
@@ -231,11 +232,10 @@ export class IxgbeModel {
     this.#link.loadDefaults();
   }
 
-  /** Without permission to do DMA nothing moves; queues that run are a driver's mistake. */
+  /** Without permission to do DMA nothing moves; queues that run meanwhile are worth a remark. */
   #idle(): number {
-    if (!this.#control.resetting && (this.#receive.running || this.#transmit.running)) {
-      if ((this.config.read16(0x04) & 0x4) === 0) this.#judge.record('dma.bus-master');
-    }
+    const forbidden = (this.config.read16(PCI_COMMAND) & PCI_COMMAND_BUS_MASTER) === 0;
+    if (forbidden && (this.#receive.running || this.#transmit.running)) this.#judge.record('dma.bus-master');
     return 0;
   }
 

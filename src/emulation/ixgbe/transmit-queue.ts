@@ -36,6 +36,7 @@ export class TransmitQueue {
   readonly #buffers: DmaTranslator;
   readonly #assembly: FrameAssembly;
   readonly #inspector: TransmitInspector;
+  readonly #strict: boolean;
   #writeBackThreshold = 0;
   /** Descriptors that are done and not yet reported: the first of them and their number. */
   #firstPending = 0;
@@ -46,6 +47,7 @@ export class TransmitQueue {
   constructor(context: ModelContext, queue: number, taker: FrameTaker) {
     this.#context = context;
     this.#taker = taker;
+    this.#strict = context.judge.strict;
     this.#buffers = new DmaTranslator(context.regions);
     this.#assembly = new FrameAssembly(this.#buffers);
     this.ring = new DescriptorRing(context, 'tx', queue);
@@ -73,17 +75,15 @@ export class TransmitQueue {
   /** Sends up to `budget` packets; returns how many. */
   send(budget: number): number {
     const { ring } = this;
-    const { strict } = this.#context.judge;
     let sent = 0;
     while (sent < budget && ring.head !== ring.tail) {
       const at = ring.base + ring.head * DESCRIPTOR_WORDS;
       const command = ring.words[at + TX_READ_COMMAND];
-      const whole = (command & TX_CMD_EOP) !== 0 || isContext(command);
-      const descriptors = whole ? 1 : this.#packetDescriptors();
-      if (descriptors === 0) break;
-      if (!this.#sendPacket(at, command, descriptors)) break;
-      if (strict) this.#inspector.inspect(descriptors);
-      this.#complete(descriptors);
+      const descriptors = (command & TX_CMD_EOP) !== 0 || isContext(command) ? 1 : this.#packetDescriptors();
+      if (descriptors === 0 || !this.#sendPacket(at, command, descriptors)) break;
+      if (this.#strict) this.#inspector.inspect(descriptors);
+      if (descriptors === 1) this.#completeOne(command);
+      else this.#complete(descriptors);
       sent++;
     }
     return sent;
@@ -148,13 +148,18 @@ export class TransmitQueue {
 
   #complete(descriptors: number): void {
     const { ring } = this;
-    if (this.#pending === 0) this.#firstPending = ring.head;
     for (let i = 0; i < descriptors; i++) {
-      const command = ring.words[ring.base + ring.head * DESCRIPTOR_WORDS + TX_READ_COMMAND];
-      if ((command & TX_CMD_RS) !== 0) this.#reportWanted = true;
-      ring.head = ring.head + 1 === ring.count ? 0 : ring.head + 1;
+      this.#completeOne(ring.words[ring.base + ring.head * DESCRIPTOR_WORDS + TX_READ_COMMAND]);
     }
-    this.#pending += descriptors;
+  }
+
+  #completeOne(command: number): void {
+    const { ring } = this;
+    const { head } = ring;
+    if (this.#pending === 0) this.#firstPending = head;
+    if ((command & TX_CMD_RS) !== 0) this.#reportWanted = true;
+    ring.head = head + 1 === ring.count ? 0 : head + 1;
+    this.#pending++;
   }
 
   #writeHead(low: number, high: number, head: number): void {

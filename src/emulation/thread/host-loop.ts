@@ -6,9 +6,9 @@ import * as protocol from './protocol.ts';
 
 // Milliseconds without work after which the thread begins to nap, and after which it naps longer. Doorbells and frames
 // that arrive meanwhile wait for the end of a nap; register accesses end it.
-const AWAKE = 0.5;
+const AWAKE = 0.1;
 const DROWSY = 200;
-const SHORT_NAP = 0.05;
+const SHORT_NAP = 0.02;
 const LONG_NAP = 1;
 /** Devices begin a second after power-up: their clock is ahead of the thread's. */
 const POWER_UP_MILLISECONDS = 1000;

@@ -191,7 +191,10 @@ const SCENARIOS: Record<IxgbeRule, () => Lab> = {
   'rx.dma-bits': receiving(({ driver }) => driver.clear(RDRXCTL, RDRXCTL.bits.RSCACKC.mask)),
   'rx.no-snoop': receiving(({ driver }) => driver.write(ixgbe.CTRL_EXT, 0)),
   'rx.dca-control': receiving(({ driver }) => driver.write(ixgbe.DCA_RXCTRL, 0xb200)),
-  'rx.address-invalid': starting(({ driver }) => driver.clear(RAH, RAH.bits.AV.mask)),
+  'rx.address-invalid': running(({ driver, wire }) => {
+    driver.clear(RAH, RAH.bits.AV.mask);
+    wire.send(frameTo(MAC, 60));
+  }),
 
   'tx.ring-base': starting(({ driver }) => driver.write(ixgbe.TDBAL, addressLow(driver.tx.address + 64))),
   'tx.ring-length': starting(({ driver }) => driver.write(ixgbe.TDLEN, 100)),
