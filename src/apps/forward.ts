@@ -59,26 +59,22 @@ export function touchPackets(batch: PacketBatch): void {
 }
 
 /** Forwards until the count is reached, the traffic of a port that has an end is over, or the signal is aborted. */
-export async function forward(
+export function forward(
   a: NetDevice,
   b: NetDevice,
   { signal, ...options }: ForwardOptions = {},
 ): Promise<readonly DirectionSummary[]> {
-  const drains = [new TransmitDrain(b), new TransmitDrain(a)];
-  const forwarder = new Forwarder(a, b, options);
-  try {
-    await poll(() => forwarder.step(), { signal, until: () => forwarder.ended });
-    await Promise.all(drains.map((drain, i) => drain.wait(forwarder.directions[i].forwarded)));
-    return forwarder.directions.map((direction) => direction.summary());
-  } finally {
-    forwarder.close();
-  }
+  return new Forwarder(a, b, options).run(signal);
 }
 
-/** A forwarder for loops of one's own: call `step` as often as possible, and `close` at the end. */
+/**
+ * A forwarder whose counters can be read while it runs. For loops of one's own: call `step` as often as possible, and
+ * `close` at the end.
+ */
 export class Forwarder {
   readonly directions: readonly [Direction, Direction];
   readonly #streams: readonly StreamEnd[];
+  readonly #drains: readonly TransmitDrain[];
   readonly #count: number;
 
   /** Uses queue 0 of each port. Throws `ERR_ARGUMENT`. */
@@ -90,6 +86,18 @@ export class Forwarder {
     this.#streams = this.directions.map(
       (direction) => new StreamEnd(direction.from, () => direction.received + direction.forwarded),
     );
+    this.#drains = this.directions.map((direction) => new TransmitDrain(direction.to));
+  }
+
+  /** The loop of `forward`; waits until what was forwarded has left the ports, and closes the forwarder. */
+  async run(signal?: AbortSignal): Promise<readonly DirectionSummary[]> {
+    try {
+      await poll(() => this.step(), { signal, until: () => this.ended });
+      await Promise.all(this.#drains.map((drain, i) => drain.wait(this.directions[i].forwarded)));
+    } finally {
+      this.close();
+    }
+    return this.directions.map((direction) => direction.summary());
   }
 
   /** A burst each way; returns how many packets moved, or DONE when the count is reached and nothing waits. */
@@ -116,7 +124,8 @@ export class Forwarder {
   }
 }
 
-class Direction {
+/** One way through a forwarder. */
+export class Direction {
   readonly from: NetDevice;
   readonly to: NetDevice;
   received = 0;

@@ -43,28 +43,25 @@ export interface GenerateSummary {
 const LONGEST_RING = 4096;
 
 /** Sends packets until the count is reached or the signal is aborted, and waits until they have left. */
-export async function generate(device: NetDevice, { signal, ...options }: GenerateOptions): Promise<GenerateSummary> {
-  const drain = new TransmitDrain(device);
-  const generator = new Generator(device, options);
-  try {
-    await poll(() => generator.step(), { signal });
-    await drain.wait(generator.packets);
-    return { packets: generator.packets, bytes: generator.packets * options.template.size };
-  } finally {
-    generator.close();
-  }
+export function generate(device: NetDevice, { signal, ...options }: GenerateOptions): Promise<GenerateSummary> {
+  return new Generator(device, options).run(signal);
 }
 
-/** A generator for loops of one's own: call `step` as often as possible, and `close` at the end. */
+/**
+ * A generator whose counter can be read while it runs. For loops of one's own: call `step` as often as possible, and
+ * `close` at the end.
+ */
 export class Generator {
   /** Packets given to the port. */
   packets = 0;
+  readonly #size: number;
   readonly #queue: TxQueue;
   readonly #pool: PacketPool;
   readonly #batch: PacketBatch;
   readonly #stamper: PacketStamper;
   readonly #bucket: TokenBucket | undefined;
   readonly #now: () => number;
+  readonly #drain: TransmitDrain;
   /** Packets not yet stamped. */
   #left: number;
 
@@ -79,13 +76,26 @@ export class Generator {
       now = () => performance.now(),
     } = options;
     if (count !== undefined) checkInteger('count', count, 0, Number.MAX_SAFE_INTEGER);
+    this.#size = template.size;
     this.#batch = new PacketBatch(batchSize);
     this.#stamper = new PacketStamper(template, fields);
     this.#now = now;
     this.#bucket = rate && new TokenBucket(packetsPerSecond(rate, template.size), now());
     this.#left = count ?? Number.POSITIVE_INFINITY;
     this.#queue = device.tx[0];
+    this.#drain = new TransmitDrain(device);
     this.#pool = prefilledPool(device, template, LONGEST_RING + batchSize);
+  }
+
+  /** The loop of `generate`; waits until all packets have left the port, and closes the generator. */
+  async run(signal?: AbortSignal): Promise<GenerateSummary> {
+    try {
+      await poll(() => this.step(), { signal });
+      await this.#drain.wait(this.packets);
+    } finally {
+      this.close();
+    }
+    return { packets: this.packets, bytes: this.packets * this.#size };
   }
 
   /** Sends a burst; returns how many packets the port took, 0 if none was due or there was no room, DONE at the end. */

@@ -9,7 +9,13 @@ export interface DirectionRates {
   readonly packetsPerSecond: number;
   /** On the wire: with preamble, CRC and gap, 24 bytes per packet. */
   readonly bitsPerSecond: number;
+  /** Packets that the port dropped in the interval, and those that were damaged. */
+  readonly dropped: number;
+  readonly errors: number;
 }
+
+/** What can be asked for its totals: a port, or a view of one. */
+export type Counted = Pick<NetDevice, 'name' | 'statistics'>;
 
 export interface PortRates {
   readonly port: string;
@@ -17,9 +23,6 @@ export interface PortRates {
   readonly seconds: number;
   readonly rx: DirectionRates;
   readonly tx: DirectionRates;
-  /** Packets that the port dropped, and those that were damaged, both ways. */
-  readonly dropped: number;
-  readonly errors: number;
 }
 
 interface Sample {
@@ -29,16 +32,23 @@ interface Sample {
 
 /** Keeps two samples of each port, however long it runs. */
 export class RateMeter {
-  readonly #ports: readonly NetDevice[];
+  readonly #ports: readonly Counted[];
   readonly #now: () => number;
-  readonly #first: readonly Sample[];
+  #first: readonly Sample[];
   #last: readonly Sample[];
 
   /** `now`: milliseconds of a monotonic clock. */
-  constructor(ports: readonly NetDevice[], now = () => performance.now()) {
+  constructor(ports: readonly Counted[], now = () => performance.now()) {
     this.#ports = ports;
     this.#now = now;
     this.#first = this.#sample();
+    this.#last = this.#first;
+  }
+
+  /** Counts time from now on, and packets still from the beginning: those that came while a link came up belong to no time. */
+  start(): void {
+    const at = this.#now();
+    this.#first = this.#first.map(({ statistics }) => ({ at, statistics }));
     this.#last = this.#first;
   }
 
@@ -62,24 +72,19 @@ export class RateMeter {
     return this.#ports.map((port, i) => {
       const seconds = (after[i].at - before[i].at) / 1000;
       const counted = (name: keyof DeviceStatistics) => after[i].statistics[name] - before[i].statistics[name];
-      return {
-        port: port.name,
-        seconds,
-        rx: direction(counted('rxPackets'), counted('rxBytes'), seconds),
-        tx: direction(counted('txPackets'), counted('txBytes'), seconds),
-        dropped: counted('rxDropped') + counted('txDropped'),
-        errors: counted('rxErrors') + counted('txErrors'),
+      const rates = (way: 'rx' | 'tx'): DirectionRates => {
+        const packets = counted(`${way}Packets`);
+        const bytes = counted(`${way}Bytes`);
+        return {
+          packets,
+          bytes,
+          packetsPerSecond: seconds > 0 ? packets / seconds : 0,
+          bitsPerSecond: seconds > 0 ? (8 * (bytes + WIRE_OVERHEAD * packets)) / seconds : 0,
+          dropped: counted(`${way}Dropped`),
+          errors: counted(`${way}Errors`),
+        };
       };
+      return { port: port.name, seconds, rx: rates('rx'), tx: rates('tx') };
     });
   }
-}
-
-function direction(packets: number, bytes: number, seconds: number): DirectionRates {
-  const perSecond = (count: number) => (seconds > 0 ? count / seconds : 0);
-  return {
-    packets,
-    bytes,
-    packetsPerSecond: perSecond(packets),
-    bitsPerSecond: perSecond(8 * (bytes + WIRE_OVERHEAD * packets)),
-  };
 }

@@ -25,8 +25,8 @@ export function openPciDevice(address: string, sysfs = new Sysfs()): PciDevice {
       `${info.address} must be a network controller (class 02xxxx), found class ${found}`,
     );
   }
-  checkDriver(info);
-  checkIommu(info);
+  const obstacle = accessObstacle(info);
+  if (obstacle) throw obstacle;
   return new SysfsDevice(info, sysfs);
 }
 
@@ -41,19 +41,24 @@ function findDevice(address: string, sysfs: Sysfs): PciDeviceInfo {
   throw new IxyError('ERR_DEVICE_NOT_FOUND', `${name}: no such PCI device; ${hint}`);
 }
 
-function checkDriver({ address, driver, interfaces }: PciDeviceInfo): void {
-  if (driver === undefined || STAND_INS.includes(driver)) return;
+/** Why the device must not be touched as it is now, with the command that changes it; undefined if nothing is in the way. */
+export function accessObstacle(info: PciDeviceInfo): IxyError | undefined {
+  return driverObstacle(info) ?? iommuObstacle(info);
+}
+
+function driverObstacle({ address, driver, interfaces }: PciDeviceInfo): IxyError | undefined {
+  if (driver === undefined || STAND_INS.includes(driver)) return undefined;
   const loss = interfaces.length > 0 ? ` (the system loses ${interfaces.join(', ')} by that)` : '';
-  throw new IxyError(
+  return new IxyError(
     'ERR_DEVICE_BUSY',
     `${address} is bound to ${driver}; run: echo ${address} | sudo tee /sys/bus/pci/drivers/${driver}/unbind${loss}`,
   );
 }
 
 /** A translating IOMMU stops physical addresses, which is all that access through sysfs knows. */
-function checkIommu({ address, iommuGroup }: PciDeviceInfo): void {
-  if (iommuGroup === undefined || !iommuGroup.type.startsWith('DMA')) return;
-  throw new IxyError(
+function iommuObstacle({ address, iommuGroup }: PciDeviceInfo): IxyError | undefined {
+  if (iommuGroup === undefined || !iommuGroup.type.startsWith('DMA')) return undefined;
+  return new IxyError(
     'ERR_DMA_UNMAPPED',
     `${address} is behind an IOMMU that stops DMA to physical addresses (group ${iommuGroup.number}, type ` +
       `${iommuGroup.type}); run: echo identity | sudo tee /sys/kernel/iommu_groups/${iommuGroup.number}/type, ` +

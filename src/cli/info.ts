@@ -1,0 +1,96 @@
+/** `ixy info`: what a port is, can do and has counted. */
+import type { Command } from 'commander';
+import type { NetDevice } from '../drivers/net-device.ts';
+import { Session } from './session.ts';
+
+interface InfoOptions {
+  readonly registers?: boolean;
+  readonly json?: boolean;
+}
+
+/** Links of emulated NICs, and of fibres, come up within this; copper may take longer, and is then shown as down. */
+const LINK_MILLISECONDS = 1000;
+
+const NOTES = `
+A NIC is reset and initialised for this, as for every command.
+
+Examples:
+  ixy info 0000:03:00.0
+  ixy info 'emulated:ixgbe?wire=loopback' --registers
+`;
+
+export function addInfo(program: Command): void {
+  program
+    .command('info')
+    .description("Show a port's MAC address, link, queues, capabilities and counters.")
+    .argument('<port>', "which one; see 'ixy ports'")
+    .option('-r, --registers', 'every register of the device by name; reading clears some in the device')
+    .option('--json', 'print a JSON object')
+    .addHelpText('after', NOTES)
+    .action((port: string, options: InfoOptions) => Session.run((session) => info(session, port, options)));
+}
+
+async function info(session: Session, uri: string, options: InfoOptions): Promise<void> {
+  const [port] = await session.open([uri]);
+  await port.waitForLink(LINK_MILLISECONDS).catch(() => {}); // shown as down
+  const registers = options.registers ? { registers: port.registers() } : {};
+  const facts = { ...describe(port), counters: port.counters(), ...registers };
+  process.stdout.write(options.json ? `${JSON.stringify(facts)}\n` : `${text(port, facts).join('\n')}\n`);
+}
+
+function describe(port: NetDevice) {
+  const { name, driver, description, mac, mtu, rx, tx, capabilities } = port;
+  return {
+    port: name,
+    driver,
+    description,
+    mac,
+    mtu,
+    link: port.link(),
+    rxQueues: rx.length,
+    txQueues: tx.length,
+    capabilities,
+  };
+}
+
+interface Facts extends ReturnType<typeof describe> {
+  readonly counters: Record<string, number>;
+  readonly registers?: Record<string, number>;
+}
+
+function text(port: NetDevice, facts: Facts): string[] {
+  const { link, capabilities, counters, registers } = facts;
+  const duplex = link.fullDuplex ? 'full' : 'half';
+  const counted = Object.entries(counters).filter(([, value]) => value !== 0);
+  return [
+    port.name,
+    `  ${port.description}`,
+    ...aligned([
+      ['driver', port.driver],
+      ['MAC', port.mac],
+      ['MTU', `${port.mtu} (at most ${capabilities.maxMtu})`],
+      ['link', link.up ? `up, ${link.speed / 1000} Gbit/s, ${duplex} duplex` : 'down'],
+      ['speeds', capabilities.speeds.map((speed) => `${speed / 1000} Gbit/s`).join(', ')],
+      [
+        'queues',
+        `${port.rx.length} RX of ${capabilities.maxRxQueues}, ${port.tx.length} TX of ${capabilities.maxTxQueues}`,
+      ],
+      ['features', capabilities.features.join(', ')],
+    ]),
+    counted.length > 0 ? '  counters that are not zero:' : '  all counters are zero',
+    ...aligned(counted.map(([name, value]) => [name, String(value)])),
+    ...(registers ? registerLines(registers) : []),
+  ];
+}
+
+function registerLines(registers: Record<string, number>): string[] {
+  const entries = Object.entries(registers);
+  if (entries.length === 0) return ['  no registers: there is no NIC behind this port'];
+  const hexadecimal = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
+  return ['  registers:', ...aligned(entries.map(([name, value]) => [name, hexadecimal(value)]))];
+}
+
+function aligned(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(0, ...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `    ${name.padEnd(width)}  ${value}`);
+}

@@ -1,0 +1,123 @@
+/**
+ * What a command shows of its ports while it runs: a table that updates in place on a terminal, one plain line a second
+ * elsewhere, or one JSON object a second.
+ */
+import CliTable3 from 'cli-table3';
+import { createLogUpdate } from 'log-update';
+import pc from 'picocolors';
+import type { DirectionRates, PortRates, RateMeter } from '../apps/index.ts';
+import { billions, grouped, millions, shortened } from './format.ts';
+
+/** Which of a port's directions a command uses. */
+export type Ways = readonly ('rx' | 'tx')[];
+
+export interface LiveOptions {
+  readonly json: boolean;
+  readonly stream: NodeJS.WriteStream;
+  readonly ways: Ways;
+}
+
+interface View {
+  show(rates: readonly PortRates[]): void;
+  /** The last thing shown: totals, and what the command has to say about them. */
+  end(total: readonly PortRates[], lines: readonly string[], data: object): void;
+}
+
+const INTERVAL_MILLISECONDS = 1000;
+const LONGEST_NAME = 44;
+
+/** Shows the rates of a meter's ports every second, from now until `end`. */
+export class Live {
+  readonly #meter: RateMeter;
+  readonly #view: View;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(meter: RateMeter, options: LiveOptions) {
+    this.#meter = meter;
+    this.#view = chooseView(options);
+    meter.start();
+    this.#timer = setInterval(() => this.#view.show(meter.interval()), INTERVAL_MILLISECONDS);
+  }
+
+  /** Stops without a summary. Idempotent. */
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Stops, and shows what `summarise` makes of the totals: lines for people, `data` beside the totals in JSON. */
+  end(summarise: (total: readonly PortRates[]) => { readonly lines: readonly string[]; readonly data: object }): void {
+    this.stop();
+    const total = this.#meter.total();
+    const { lines, data } = summarise(total);
+    this.#view.end(total, lines, data);
+  }
+}
+
+function chooseView(options: LiveOptions): View {
+  if (options.json) return jsonView(options.stream);
+  return options.stream.isTTY && process.env.TERM !== 'dumb' ? tableView(options) : lineView(options);
+}
+
+function jsonView(stream: NodeJS.WriteStream): View {
+  const rounded = (_key: string, value: unknown) =>
+    typeof value === 'number' ? Math.round(value * 1000) / 1000 : value;
+  const print = (value: object) => stream.write(`${JSON.stringify(value, rounded)}\n`);
+  return {
+    show: (ports) => print({ type: 'rates', ports }),
+    end: (ports, _lines, data) => print({ type: 'summary', ...data, ports }),
+  };
+}
+
+function lineView({ stream, ways }: LiveOptions): View {
+  let seconds = 0;
+  return {
+    show(rates) {
+      seconds += rates[0]?.seconds ?? 0;
+      stream.write(`${seconds.toFixed(0).padStart(4)} s  ${rates.map((port) => portLine(port, ways)).join('  |  ')}\n`);
+    },
+    end: (_total, lines) => stream.write(lines.map((line) => `${line}\n`).join('')),
+  };
+}
+
+function portLine(port: PortRates, ways: Ways): string {
+  const directions = ways.map((way) => {
+    const { packets, packetsPerSecond, bitsPerSecond, dropped } = port[way];
+    return `${way} ${millions(packetsPerSecond)} Mpps ${billions(bitsPerSecond)} Gbit/s ${packets} packets ${dropped} drops`;
+  });
+  return `${shortened(port.port, LONGEST_NAME)} ${directions.join(', ')}`;
+}
+
+function tableView({ stream, ways }: LiveOptions): View {
+  const update = createLogUpdate(stream);
+  const colors = pc.createColors(process.env.NO_COLOR === undefined || process.env.NO_COLOR === '');
+  const table = (rates: readonly PortRates[]): string => {
+    const rows = new CliTable3({
+      head: ['Port', ...ways.flatMap(columns)].map((title) => colors.bold(title)),
+      colAligns: ['left', ...ways.flatMap((): 'right'[] => ['right', 'right', 'right', 'right'])],
+      style: { head: [], border: [] },
+    });
+    for (const port of rates) {
+      const name = shortened(port.port, LONGEST_NAME);
+      rows.push([name, ...ways.flatMap((way) => cells(port[way], (text) => colors.red(text)))]);
+    }
+    return rows.toString();
+  };
+  return {
+    show: (rates) => update(table(rates)),
+    end(total, lines) {
+      update([table(total), ...lines].join('\n'));
+      update.done();
+    },
+  };
+}
+
+function columns(way: 'rx' | 'tx'): string[] {
+  const name = way.toUpperCase();
+  return [`${name} Mpps`, `${name} Gbit/s`, `${name} packets`, `${name} drops`];
+}
+
+function cells(rates: DirectionRates, alarm: (text: string) => string): string[] {
+  const { packets, packetsPerSecond, bitsPerSecond, dropped } = rates;
+  const drops = grouped(dropped);
+  return [millions(packetsPerSecond), billions(bitsPerSecond), grouped(packets), dropped > 0 ? alarm(drops) : drops];
+}

@@ -1,0 +1,71 @@
+/** What all commands that open ports share: signals, a time limit, and closing everything whatever happens. */
+import type { NetDevice } from '../drivers/net-device.ts';
+import { allocateHugeMemory } from '../memory/huge-memory.ts';
+import { type OpenOptions, open, parsePortUri } from '../ports/index.ts';
+import { PCI_SCHEME } from '../ports/port-uri.ts';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+export class Session {
+  readonly #controller = new AbortController();
+  readonly #ports: NetDevice[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Runs `body` with a session, and then closes its ports, in the reverse order. */
+  static async run(body: (session: Session) => Promise<void>): Promise<void> {
+    const session = new Session();
+    const stop = (): void => session.#controller.abort();
+    for (const signal of SIGNALS) process.on(signal, stop);
+    try {
+      await body(session);
+    } finally {
+      clearTimeout(session.#timer);
+      session.#close();
+      for (const signal of SIGNALS) process.off(signal, stop);
+    }
+  }
+
+  /** Aborted when the command shall end: by a signal, or when its time is up. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Opens the ports, in memory that all of them can reach. */
+  async open(uris: readonly string[], options: OpenOptions = {}): Promise<NetDevice[]> {
+    const physical = uris.some((uri) => parsePortUri(uri).scheme === PCI_SCHEME);
+    const memory = physical ? { allocateMemory: allocateHugeMemory } : {};
+    const first = this.#ports.length;
+    for (const uri of uris) this.#ports.push(await open(uri, { ...memory, ...options }));
+    return this.#ports.slice(first);
+  }
+
+  /** Waits until all links are up, or the session shall end. Throws `ERR_TIMEOUT`. */
+  async linksUp(): Promise<void> {
+    if (this.signal.aborted) return;
+    const aborted = new Promise((done) => this.signal.addEventListener('abort', done, { once: true }));
+    await Promise.race([aborted, Promise.all(this.#ports.map((port) => port.waitForLink()))]);
+  }
+
+  /** Ends the session by itself after so many milliseconds from now, if a limit is given. */
+  limit(milliseconds: number | undefined): void {
+    if (milliseconds !== undefined) this.#timer = setTimeout(() => this.#controller.abort(), milliseconds);
+  }
+
+  #close(): void {
+    const port = this.#ports.pop();
+    if (!port) return;
+    try {
+      port.close();
+    } finally {
+      this.#close();
+    }
+  }
+}
+
+/** Whether a port's packets take standard output, so that words must go elsewhere. */
+export function writesToStandardOutput(uris: readonly string[]): boolean {
+  return uris.some((uri) => {
+    const { scheme, target, parameters } = parsePortUri(uri);
+    return scheme === 'pcap' && target === '-' && parameters.get('mode') !== 'read';
+  });
+}
