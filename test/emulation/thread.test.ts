@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { ftruncateSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { TX_CMD_DATA, TX_CMD_EOP, TX_CMD_RS, TX_PAYLEN_SHIFT } from '../../src/datasheet/ixgbe/descriptors.ts';
 import { ixgbe } from '../../src/datasheet/ixgbe/index.ts';
 import type { WireSpec } from '../../src/emulation/index.ts';
 import {
@@ -14,6 +15,8 @@ import {
   wireStatistics,
 } from '../../src/emulation/index.ts';
 import { LoopbackWire } from '../../src/emulation/wires/loopback.ts';
+import type { DmaMemory } from '../../src/memory/dma-memory.ts';
+import { addon } from '../../src/native/addon.ts';
 import { frameTo, TestDriver } from './ixgbe/test-driver.ts';
 
 const open: TestDriver[] = [];
@@ -98,6 +101,34 @@ describe('a device on a thread of its own', () => {
     const frame = frameTo('02:00:00:00:00:0b', 100);
     a.driver.transmit(frame);
     expect(await until(() => nonEmpty(b.driver.receive()))).toEqual([frame]);
+  });
+
+  test('reaches memory behind a file descriptor, and no longer once it is unmapped', async () => {
+    const { device, driver } = start({ wire: { kind: 'loopback' } });
+    driver.start();
+    driver.waitForLink();
+    const memory = fileMemory(2 ** 21);
+    device.dma.map(memory);
+    const frame = frameTo('02:00:00:82:59:90', 64);
+    new Uint8Array(memory.buffer).set(frame, 1000);
+    const command = TX_CMD_DATA | TX_CMD_EOP | TX_CMD_RS | 64;
+    const address = device.dma.addressOf(memory, 1000);
+    driver.writeTx(0, address, command, 64 << TX_PAYLEN_SHIFT);
+    driver.ring(ixgbe.TDT, 1);
+    expect(await until(() => nonEmpty(driver.receive()))).toEqual([frame]);
+    device.dma.unmap(memory);
+    memory.free();
+    driver.writeTx(1, address, command, 64 << TX_PAYLEN_SHIFT);
+    driver.ring(ixgbe.TDT, 2);
+    await until(() => driver.txDone(1));
+    expect(device.inspect().violations.map(({ rule }) => rule)).toEqual(['tx.buffer-unmapped']);
+  });
+
+  test('refuses memory that no other thread can reach', () => {
+    const { device } = start();
+    const memory: DmaMemory = { ...fileMemory(4096), descriptor: -1 };
+    expect(() => device.dma.map(memory)).toThrow(expect.objectContaining({ code: 'ERR_DMA_UNMAPPED' }));
+    expect(() => device.dma.addressOf(memory, 0)).toThrow();
   });
 
   test('counts what its wire carried in shared memory', async () => {
@@ -189,6 +220,19 @@ describe('the thread', () => {
     }
   });
 });
+
+/** Memory as huge pages are: mapped from a file, so that each thread maps it for itself. */
+function fileMemory(size: number): DmaMemory {
+  const { constants, memfdCreate, mmap, munmap, close } = addon();
+  const descriptor = memfdCreate('ixy-test', constants.MFD_CLOEXEC);
+  ftruncateSync(descriptor, size);
+  const buffer = mmap(descriptor, size, 0, constants.MAP_SHARED);
+  const free = () => {
+    munmap(buffer);
+    close(descriptor);
+  };
+  return { buffer, size, pageSize: size, descriptor, kind: 'huge', free };
+}
 
 /** A capture with one frame, and another that is cut off. */
 function truncatedCapture(): Uint8Array {

@@ -15,24 +15,19 @@ const CAPACITY = 1 << 14;
 
 export class FrameAssembly {
   readonly bytes = new Uint8Array(CAPACITY);
-  readonly #buffers: DmaTranslator;
   readonly #copier = new FrameCopier(this.bytes);
 
-  constructor(buffers: DmaTranslator) {
-    this.#buffers = buffers;
-  }
-
   /** Copies the buffers of `descriptors` descriptors from the head on; the frame's length, or −1 if one is unmapped. */
-  gather(ring: DescriptorRing, descriptors: number): number {
+  gather(ring: DescriptorRing, descriptors: number, buffers: DmaTranslator): number {
     const { words, base, count } = ring;
     let total = 0;
     for (let i = 0, index = ring.head; i < descriptors; i++) {
       const at = base + index * DESCRIPTOR_WORDS;
       const length = Math.min(words[at + TX_READ_COMMAND] & TX_LENGTH_MASK, CAPACITY - total);
       const low = words[at + TX_READ_ADDRESS_LOW];
-      const from = this.#buffers.translate(low, words[at + TX_READ_ADDRESS_HIGH], length);
+      const from = buffers.translate(low, words[at + TX_READ_ADDRESS_HIGH], length);
       if (from < 0) return -1;
-      this.#copier.copy(this.#buffers.region.bytes, from, total, length);
+      this.#copier.copy(buffers.region.bytes, from, total, length);
       total += length;
       if (++index === count) index = 0;
     }

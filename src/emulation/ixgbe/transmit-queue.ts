@@ -18,7 +18,7 @@ import { extract } from '../../datasheet/registers.ts';
 import { DmaTranslator } from '../dma-translator.ts';
 import { fence } from '../fence.ts';
 import type { ModelContext } from './context.ts';
-import { FrameAssembly } from './frame-assembly.ts';
+import type { FrameAssembly } from './frame-assembly.ts';
 import { DescriptorRing } from './ring.ts';
 import { TransmitInspector } from './transmit-inspector.ts';
 
@@ -44,12 +44,12 @@ export class TransmitQueue {
   /** Some of them asked for a report. */
   #reportWanted = false;
 
-  constructor(context: ModelContext, queue: number, taker: FrameTaker) {
+  constructor(context: ModelContext, queue: number, taker: FrameTaker, assembly: FrameAssembly) {
     this.#context = context;
     this.#taker = taker;
     this.#strict = context.judge.strict;
     this.#buffers = new DmaTranslator(context.regions);
-    this.#assembly = new FrameAssembly(this.#buffers);
+    this.#assembly = assembly;
     this.ring = new DescriptorRing(context, 'tx', queue);
     this.#inspector = new TransmitInspector(context, this.ring, this.#buffers);
   }
@@ -127,7 +127,7 @@ export class TransmitQueue {
     const { words, queue } = this.ring;
     const length = command & TX_LENGTH_MASK;
     if (descriptors > 1) {
-      const total = this.#assembly.gather(this.ring, descriptors);
+      const total = this.#assembly.gather(this.ring, descriptors, this.#buffers);
       return total <= 0 || this.#taker.take(this.#assembly.bytes, 0, total, command, queue);
     }
     if (length === 0) return true;

@@ -6,6 +6,7 @@ import type { ModelContext } from './context.ts';
 import { frameCheckSequence } from './crc32.ts';
 import type { Faults } from './faults.ts';
 import { ABSOLUTE_MAXIMUM, CRC_BYTES, MINIMUM_FRAME, maximumFrame, tagBytes } from './frame.ts';
+import { FrameAssembly } from './frame-assembly.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { Link } from './link.ts';
 import { connectRings } from './ring.ts';
@@ -36,7 +37,8 @@ export class Transmit implements FrameTaker {
     this.#interrupts = interrupts;
     this.#link = link;
     this.#faults = context.faults;
-    this.queues = Array.from({ length: QUEUES }, (_, queue) => new TransmitQueue(context, queue, this));
+    const assembly = new FrameAssembly();
+    this.queues = Array.from({ length: QUEUES }, (_, queue) => new TransmitQueue(context, queue, this, assembly));
     for (const { ring } of this.queues) {
       ring.onSwitch = () => {
         this.#active = this.queues.filter((queue) => queue.ring.enabled);
