@@ -54,9 +54,4 @@ export class DmaRegions {
     }
     return undefined;
   }
-
-  /** Every region, in the order of mapping. */
-  list(): readonly DmaRegion[] {
-    return this.#regions;
-  }
 }

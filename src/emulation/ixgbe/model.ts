@@ -5,11 +5,11 @@
 
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import type { Register } from '../../datasheet/registers.ts';
-import { IxyError } from '../../errors.ts';
 import { PCI_COMMAND, PCI_COMMAND_BUS_MASTER } from '../../pci/pci-device.ts';
 import type { ConfigSpace } from '../config-space.ts';
 import type { DmaRegions } from '../dma-regions.ts';
 import { Judge, type Violation } from '../judge.ts';
+import { checkRegisterOffset } from '../register-offset.ts';
 import { RegisterSpace } from '../register-space.ts';
 import { Timers } from '../timers.ts';
 import type { WireEnd } from '../wire.ts';
@@ -146,7 +146,7 @@ export class IxgbeModel {
 
   /** A driver's read of a register in BAR 0, with its side effects; unsigned. */
   readRegister(offset: number): number {
-    checkOffset(offset, BAR0_SIZE);
+    checkRegisterOffset(offset, BAR0_SIZE);
     if (this.#gone()) return ALL_ONES;
     this.#control.watchAccess(offset);
     return this.#registers.read(offset);
@@ -154,7 +154,7 @@ export class IxgbeModel {
 
   /** A driver's write of a register in BAR 0, with its side effects. */
   writeRegister(offset: number, value: number): void {
-    checkOffset(offset, BAR0_SIZE);
+    checkRegisterOffset(offset, BAR0_SIZE);
     if (this.#gone()) return;
     this.#control.watchAccess(offset);
     this.#registers.write(offset, value);
@@ -162,12 +162,12 @@ export class IxgbeModel {
 
   /** A driver's access to the MSI-X table in BAR 4. */
   readMsix(offset: number): number {
-    checkOffset(offset, MSIX_BAR_SIZE);
+    checkRegisterOffset(offset, MSIX_BAR_SIZE);
     return this.#gone() ? ALL_ONES : this.#interrupts.msix.read(offset);
   }
 
   writeMsix(offset: number, value: number): void {
-    checkOffset(offset, MSIX_BAR_SIZE);
+    checkRegisterOffset(offset, MSIX_BAR_SIZE);
     if (!this.#gone()) this.#interrupts.msix.write(offset, value);
   }
 
@@ -261,9 +261,4 @@ const POWER_UP_TIME = 1e9;
 
 function hexadecimal(value: number): string {
   return `0x${value.toString(16)}`;
-}
-
-function checkOffset(offset: number, size: number): void {
-  if (Number.isInteger(offset) && offset >= 0 && offset < size && offset % 4 === 0) return;
-  throw new IxyError('ERR_ARGUMENT', `a register's offset must be a multiple of 4 below ${size}, found ${offset}`);
 }

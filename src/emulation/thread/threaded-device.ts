@@ -13,6 +13,7 @@ import { BAR0_SIZE, MSIX_BAR, MSIX_BAR_SIZE } from '../ixgbe/config.ts';
 import { QUIET } from '../ixgbe/context.ts';
 import type { Fault, FaultKind } from '../ixgbe/faults.ts';
 import { DEFAULT_MAC, IXGBE_82599_SFP } from '../ixgbe/model.ts';
+import { checkRegisterOffset } from '../register-offset.ts';
 import type { WireSpec } from '../wires/index.ts';
 import { EmulationThread } from './emulation-thread.ts';
 import * as protocol from './protocol.ts';
@@ -112,9 +113,13 @@ export class ThreadedPciDevice implements PciDevice {
     return {
       size,
       doorbells: doorbells.fill(QUIET),
-      read32: (offset) => this.#access(read, checkedOffset(offset, size), 0),
+      read32: (offset) => {
+        checkRegisterOffset(offset, size);
+        return this.#access(read, offset, 0);
+      },
       write32: (offset, value) => {
-        this.#access(write, checkedOffset(offset, size), value | 0);
+        checkRegisterOffset(offset, size);
+        this.#access(write, offset, value | 0);
       },
     };
   }
@@ -134,12 +139,6 @@ export class ThreadedPciDevice implements PciDevice {
       write32: write(4),
     };
   }
-}
-
-/** Only whole words reach the mailbox as they are. */
-function checkedOffset(offset: number, size: number): number {
-  if (Number.isInteger(offset) && offset >= 0 && offset < size && offset % 4 === 0) return offset;
-  throw new IxyError('ERR_ARGUMENT', `a register's offset must be a multiple of 4 below ${size}, found ${offset}`);
 }
 
 function configArgument(offset: number, bytes: number): number {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { RX_STATUS_INEXACT } from '../../../src/datasheet/ixgbe/descriptors.ts';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
 import { insert } from '../../../src/datasheet/registers.ts';
+import { CallbackWire } from '../../../src/emulation/wires/index.ts';
 import { frameTo, type Lab, MAC, makeLab, RING, startLab } from './test-driver.ts';
 
 const { FCTRL, HLREG0, MAXFRS, MCSTCTRL, MTA, RAL, RAH, SRRCTL, RDRXCTL } = ixgbe;
@@ -154,6 +155,19 @@ describe('without descriptors', () => {
     expect(lab.driver.read(ixgbe.QPRC)).toBe(RING - 1);
   });
 
+  test('frames wait on a wire with flow control', () => {
+    const lab = startLab();
+    const wire = new CallbackWire();
+    Object.assign(wire, { flowControl: true });
+    lab.device.model.wire = wire;
+    for (const frame of burst) wire.send(frame);
+    lab.device.simulation.settle();
+    const first = lab.driver.receive();
+    lab.device.simulation.settle();
+    expect([...first, ...lab.driver.receive()]).toEqual(burst);
+    expect(lab.driver.read(ixgbe.MPC)).toBe(0);
+  });
+
   test('a frame that needs more than there are is dropped whole', () => {
     const lab = labWith(({ driver }) => {
       driver.set(HLREG0, HLREG0.bits.JUMBOEN.mask);
@@ -176,6 +190,15 @@ test('nothing is fetched from the wire before the receiver was switched on; late
   lab.device.step();
   lab.driver.set(ixgbe.RXCTRL, 1);
   expect(receive(lab)).toHaveLength(0);
+  expect(lab.device.model.discarded).toBe(1);
+});
+
+test('frames for a queue that is off are lost', () => {
+  const lab = startLab();
+  lab.driver.clear(ixgbe.RXDCTL, ixgbe.RXDCTL.bits.ENABLE.mask);
+  lab.device.clock.pause(1);
+  lab.wire.send(frameTo(MAC, 60));
+  lab.device.step();
   expect(lab.device.model.discarded).toBe(1);
 });
 

@@ -143,6 +143,19 @@ describe('the semaphores', () => {
   });
 });
 
+describe('MDIO', () => {
+  const { MSCA, MSRWD } = ixgbe;
+
+  test('commands end, and no PHY answers', () => {
+    const { driver } = makeLab();
+    driver.write(MSRWD, 0x1234);
+    driver.write(MSCA, MSCA.bits.MDICMD.mask | (3 << MSCA.bits.OPCODE.shift));
+    expect(driver.read(MSCA) & MSCA.bits.MDICMD.mask).not.toBe(0);
+    expect(driver.waitFor(MSCA, MSCA.bits.MDICMD.mask, 0)).toBe(true);
+    expect(extract(MSRWD.bits.MDIRDDATA, driver.read(MSRWD))).toBe(0xffff);
+  });
+});
+
 describe('the link', () => {
   const speeds = [
     [10_000, 3],
