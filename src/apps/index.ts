@@ -12,5 +12,5 @@ export {
 export { type GenerateOptions, type GenerateSummary, Generator, type GeneratorOptions, generate } from './generate.ts';
 export { PacketRecorder } from './packet-recorder.ts';
 export { DONE, type PollOptions, poll, type Step } from './poll.ts';
-export { type Counted, type DirectionRates, type PortRates, RateMeter } from './rates.ts';
+export { type Counted, type DirectionRates, type PortRates, RateMeter, withDrops } from './rates.ts';
 export { type PacketRate, packetsPerSecond, TokenBucket, WIRE_OVERHEAD } from './token-bucket.ts';

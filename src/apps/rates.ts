@@ -17,6 +17,17 @@ export interface DirectionRates {
 /** What can be asked for its totals: a port, or a view of one. */
 export type Counted = Pick<NetDevice, 'name' | 'statistics'>;
 
+/** The port's counters, with what a forwarder dropped on the way to it. */
+export function withDrops(port: Counted, direction: { readonly dropped: number }): Counted {
+  return {
+    name: port.name,
+    statistics: () => {
+      const statistics = port.statistics();
+      return { ...statistics, txDropped: statistics.txDropped + direction.dropped };
+    },
+  };
+}
+
 export interface PortRates {
   readonly port: string;
   /** Length of the interval. */

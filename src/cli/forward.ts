@@ -1,14 +1,6 @@
 /** `ixy forward`: moves packets between two ports. */
 import type { Command } from 'commander';
-import {
-  type Counted,
-  type Direction,
-  type DirectionSummary,
-  Forwarder,
-  PacketRecorder,
-  RateMeter,
-} from '../apps/index.ts';
-import type { NetDevice } from '../drivers/net-device.ts';
+import { type DirectionSummary, Forwarder, PacketRecorder, RateMeter, withDrops } from '../apps/index.ts';
 import { grouped } from './format.ts';
 import { Live } from './live.ts';
 import { batchSize, count, duration, mtu } from './option-values.ts';
@@ -78,17 +70,6 @@ async function run(session: Session, uris: readonly string[], options: ForwardOp
   } finally {
     recorder?.close();
   }
-}
-
-/** The port's counters, with what the forwarder dropped on the way to it. */
-function withDrops(port: NetDevice, direction: Direction): Counted {
-  return {
-    name: port.name,
-    statistics: () => {
-      const statistics = port.statistics();
-      return { ...statistics, txDropped: statistics.txDropped + direction.dropped };
-    },
-  };
 }
 
 function describe({ from, to, received, forwarded, dropped }: DirectionSummary): string {

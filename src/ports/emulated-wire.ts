@@ -70,6 +70,11 @@ export const wireParameters = {
     parse: integerFrom(60, 9018),
   },
   count: { syntax: 'N', meaning: 'generator: frames to send; default: without end', parse: parseCount },
+  duration: {
+    syntax: 'TIME',
+    meaning: 'generator: how long to send, from its first frame on; default: without end',
+    parse: parseDuration,
+  },
   check: {
     syntax: '1|0',
     meaning: 'generator: check what comes back for loss, order and content, or only count it; default: 1',
@@ -83,6 +88,7 @@ const BELONGS = {
   pace: ['capture', 'generator'],
   size: ['generator'],
   count: ['generator'],
+  duration: ['generator'],
   check: ['generator'],
 };
 
@@ -112,9 +118,12 @@ function waitsByDefault({ wire, pace }: Values<typeof wireParameters>): boolean 
   return wire.kind !== 'cable' && (pace === undefined || ('timing' in pace && pace.timing === 'fast'));
 }
 
-function medium({ wire, pace, loops, size, count, check }: Values<typeof wireParameters>, mac: string): Medium {
+function medium(
+  { wire, pace, loops, size, count, duration, check }: Values<typeof wireParameters>,
+  mac: string,
+): Medium {
   if (wire.kind === 'capture') return { ...wire, ...pace, ...given({ loops }) };
   if (wire.kind !== 'generator') return wire;
   const framesPerSecond = pace && 'framesPerSecond' in pace ? pace.framesPerSecond : undefined;
-  return { ...wire, destinationMac: mac, ...given({ size, count, check, framesPerSecond }) };
+  return { ...wire, destinationMac: mac, ...given({ size, count, duration, check, framesPerSecond }) };
 }

@@ -117,6 +117,8 @@ describe('emulated ports', () => {
     ['emulated:ixgbe?wire=null:x', "must be just 'null'"],
     ['emulated:ixgbe?wire=pcap:a,b,c', 'must name at most two files'],
     ['emulated:ixgbe?size=64', "parameter 'size' goes with wire=generator"],
+    ['emulated:ixgbe?duration=1s', "parameter 'duration' goes with wire=generator"],
+    ['emulated:ixgbe?wire=generator&duration=3', "parameter 'duration' must be a duration with its unit"],
     ['emulated:ixgbe?wire=generator&loops=2', "parameter 'loops' goes with wire=pcap:…"],
     ['emulated:ixgbe?mac=03:00:00:00:00:01', "must be one station's address"],
     ['emulated:ixgbe?device=1528', "parameter 'device' must be one of 10f7"],

@@ -35,6 +35,8 @@ export interface GeneratorOptions {
   readonly destinationMac?: string;
   /** Frames to send; default: without end. */
   readonly count?: number;
+  /** How long to send from the first frame on, in nanoseconds of the model's time; default: without end. */
+  readonly duration?: number;
   /** Frames per second of the model's time; default: as many as the NIC takes. */
   readonly framesPerSecond?: number;
   /** Checks order, number and content of what comes back (default), or only counts it, which is faster. */
@@ -51,12 +53,16 @@ export class GeneratorWire implements Wire {
   readonly #checker: SequenceChecker | undefined;
   readonly #pacer: Pacer;
   #left: number;
+  readonly #duration: number;
+  /** When the first frame could be sent. */
+  #begin = Number.NaN;
   /** The frame bears a number that has not been sent yet. */
   #stamped = false;
 
   /** Throws `ERR_ARGUMENT` if the packet has no UDP header or no room for a number. */
   constructor(options: GeneratorOptions = {}, counters: WireCounters = wireCounters()) {
-    const { size = 60, destinationMac = 'ff:ff:ff:ff:ff:ff', count = Number.MAX_SAFE_INTEGER, check = true } = options;
+    const { size = 60, destinationMac = 'ff:ff:ff:ff:ff:ff', check = true } = options;
+    const { count = Number.MAX_SAFE_INTEGER, duration = Number.POSITIVE_INFINITY } = options;
     checkInteger('frames to generate', count, 0, Number.MAX_SAFE_INTEGER);
     const template = new PacketTemplate(options.packet ?? defaultPacket(size, destinationMac));
     this.counters = counters;
@@ -65,11 +71,13 @@ export class GeneratorWire implements Wire {
     this.#checker = check ? new SequenceChecker({ template }) : undefined;
     this.#pacer = new Pacer(options.framesPerSecond);
     this.#left = count;
+    this.#duration = duration;
     counters[ENDED] = count === 0 ? 1 : 0;
   }
 
   poll(sink: FrameSink, budget: number, now: number): number {
     const frame = this.#frame;
+    if (this.#isOver(now)) this.#left = 0;
     const limit = Math.min(budget, this.#left, this.#pacer.allowance(now));
     let sent = 0;
     for (; sent < limit; sent++) {
@@ -94,6 +102,11 @@ export class GeneratorWire implements Wire {
 
   close(): void {
     this.connected = false;
+  }
+
+  #isOver(now: number): boolean {
+    if (Number.isNaN(this.#begin)) this.#begin = now;
+    return now - this.#begin >= this.#duration;
   }
 
   #check(checker: SequenceChecker, bytes: Uint8Array, offset: number, length: number): void {

@@ -36,6 +36,15 @@ describe('GeneratorWire', () => {
     expect(wireStatistics(wire.counters)).toMatchObject({ ended: true, received: { frames: 10, bytes: 600 } });
   });
 
+  it('ends after its duration, counted from the first frame', () => {
+    const wire = new GeneratorWire({ duration: 1000 });
+    const nic = new Collector();
+    expect([5000, 5999].map((now) => wire.poll(nic, 10, now))).toEqual([10, 10]);
+    expect(wireStatistics(wire.counters).ended).toBe(false);
+    expect(wire.poll(nic, 10, 6000)).toBe(0);
+    expect(wireStatistics(wire.counters)).toMatchObject({ ended: true, received: { frames: 20 } });
+  });
+
   it('finds what was lost, repeated, swapped and damaged on the way back', () => {
     const wire = new GeneratorWire({ size: 128 });
     const frames = take(wire, 10);
