@@ -15,6 +15,8 @@ export interface ModelContext {
   readonly regions: DmaRegions;
   /** RX and TX tails as software stores them; QUIET where it has stored nothing since the model looked. */
   readonly doorbells: Int32Array;
+  /** Accesses to memory that is not mapped; each was blocked. */
+  dmaFaults: number;
 }
 
 /** Content of a doorbell that has not rung. No valid tail. */

@@ -53,6 +53,7 @@ export class IxgbeModel {
   readonly faults = new Faults();
   readonly eeprom: Eeprom;
   readonly semaphores: Semaphores;
+  readonly #context: ModelContext;
   readonly #timers = new Timers();
   readonly #judge: Judge<IxgbeRule>;
   readonly #registers: RegisterSpace;
@@ -84,7 +85,9 @@ export class IxgbeModel {
       config: this.config,
       regions,
       doorbells: this.doorbells,
+      dmaFaults: 0,
     };
+    this.#context = context;
     this.#statistics = new Statistics(context);
     this.#interrupts = new Interrupts(context);
     this.#link = new Link(context, this.#interrupts);
@@ -132,6 +135,11 @@ export class IxgbeModel {
   /** Frames that arrived while the receiver or their queue was off; no register counts them. */
   get discarded(): number {
     return this.#receive.discarded;
+  }
+
+  /** Accesses to memory that is not mapped, since the device was made; each was blocked. */
+  get dmaFaults(): number {
+    return this.#context.dmaFaults;
   }
 
   /** Called for each interrupt with its MSI-X vector, or 0 for the interrupt line. */

@@ -130,6 +130,7 @@ export class ReceiveQueue {
     if (this.#strict) this.#inspect(at, to);
     // A write to an unmapped address is lost on its way, and the device does not learn of it.
     if (to >= 0) this.#buffers.region.copier.copy(bytes, from, to, length);
+    else this.#context.dmaFaults++;
     if (this.#legacy) words[at + RX_LEGACY_LENGTH_CHECKSUM] = length;
     else {
       words[at + RX_WB_TYPE_HEADER] = 0;

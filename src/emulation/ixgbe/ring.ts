@@ -153,6 +153,7 @@ export class DescriptorRing {
 
   /** Called when the ring's memory has gone while it ran. */
   lose(): void {
+    this.#context.dmaFaults++;
     this.#record('ring-unmapped', 'taken away while the queue was enabled');
     this.#switch(false);
   }
@@ -189,6 +190,7 @@ export class DescriptorRing {
     const translator = new DmaTranslator(regions);
     const offset = translator.translate(low, registers.get(names.high, this.queue), bytes);
     if (offset < 0) {
+      this.#context.dmaFaults++;
       this.#record('ring-unmapped', `${bytes} bytes at low address ${(low >>> 0).toString(16)}`);
       return false;
     }

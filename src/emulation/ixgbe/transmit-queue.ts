@@ -125,15 +125,22 @@ export class TransmitQueue {
   #sendPacket(at: number, command: number, descriptors: number): boolean {
     if (isContext(command)) return true;
     const { words, queue } = this.ring;
-    const length = command & TX_LENGTH_MASK;
     if (descriptors > 1) {
       const total = this.#assembly.gather(this.ring, descriptors, this.#buffers);
-      return total <= 0 || this.#taker.take(this.#assembly.bytes, 0, total, command, queue);
+      if (total < 0) return this.#lose();
+      return total === 0 || this.#taker.take(this.#assembly.bytes, 0, total, command, queue);
     }
+    const length = command & TX_LENGTH_MASK;
     if (length === 0) return true;
     const offset = this.#buffers.translate(words[at + TX_READ_ADDRESS_LOW], words[at + TX_READ_ADDRESS_HIGH], length);
-    // A read of an unmapped address fails: the packet is lost, and the queue goes on.
-    return offset < 0 || this.#taker.take(this.#buffers.region.bytes, offset, length, command, queue);
+    if (offset < 0) return this.#lose();
+    return this.#taker.take(this.#buffers.region.bytes, offset, length, command, queue);
+  }
+
+  /** A read of an unmapped address fails: the packet is lost, and the queue goes on. */
+  #lose(): true {
+    this.#context.dmaFaults++;
+    return true;
   }
 
   /** Descriptors from the head up to and with EOP; 0 if software has not given them all yet. */
@@ -165,6 +172,7 @@ export class TransmitQueue {
   #writeHead(low: number, high: number, head: number): void {
     const offset = this.#buffers.translate(low, high, 4);
     if (offset >= 0) this.#buffers.region.words[offset >>> 2] = head;
+    else this.#context.dmaFaults++;
   }
 }
 

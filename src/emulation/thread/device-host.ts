@@ -79,8 +79,8 @@ export class DeviceHost {
         this.#model(command.device).faults.clear(command.fault);
         break;
       case 'inspect': {
-        const { violations, linkUp, discarded } = this.#model(command.device);
-        return { kind: 'inspection', inspection: { violations, linkUp, discarded } };
+        const { violations, linkUp, discarded, dmaFaults } = this.#model(command.device);
+        return { kind: 'inspection', inspection: { violations, linkUp, discarded, dmaFaults } };
       }
     }
     return { kind: 'done' };

@@ -72,6 +72,8 @@ export interface DeviceInspection {
   readonly linkUp: boolean;
   /** Frames that no register counts; see `IxgbeModel.discarded`. */
   readonly discarded: number;
+  /** Accesses to memory that is not mapped. */
+  readonly dmaFaults: number;
 }
 
 export type Answer =

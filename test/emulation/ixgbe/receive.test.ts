@@ -193,6 +193,13 @@ test('nothing is fetched from the wire before the receiver was switched on; late
   expect(lab.device.model.discarded).toBe(1);
 });
 
+test('what goes to unmapped memory is lost, and the device goes on', () => {
+  const lab = startLab({ strict: false });
+  lab.driver.rx.words[1] = 0;
+  expect(receive(lab, frameTo(MAC, 60, 1), frameTo(MAC, 60, 2))).toEqual([new Uint8Array(60), frameTo(MAC, 60, 2)]);
+  expect(lab.device.model.dmaFaults).toBe(1);
+});
+
 test('frames for a queue that is off are lost', () => {
   const lab = startLab();
   lab.driver.clear(ixgbe.RXDCTL, ixgbe.RXDCTL.bits.ENABLE.mask);

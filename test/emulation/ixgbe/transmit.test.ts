@@ -185,6 +185,7 @@ describe('frames', () => {
     lab.device.step();
     expect(lab.sent).toEqual([]);
     expect(lab.driver.txDone(0)).toBe(true);
+    expect(lab.device.model.dmaFaults).toBe(1);
   });
 
   test('leave from legacy descriptors', () => {
