@@ -15,7 +15,10 @@ const AUTOC_10G_SERIAL = 3 << ixgbe.AUTOC.bits.LMS.shift;
 /** AUTOC2: the serial interface is SFI. */
 const AUTOC2_SFI = 2 << ixgbe.AUTOC2.bits.PMA_PMD_10G_SERIAL.shift;
 
-const { AUTOC, AUTOC2, LINKS, STATUS, EICR } = ixgbe;
+/** ANLP1: the arbitration state (bits 16 … 19) has left its first state; without a partner there is nothing else to say. */
+const ANLP1_ARBITRATION_DONE = 1 << 16;
+
+const { AUTOC, AUTOC2, ANLP1, LINKS, STATUS, EICR } = ixgbe;
 
 export class Link {
   /** What is plugged in; frames go there and come from there. */
@@ -58,6 +61,7 @@ export class Link {
   loadDefaults(): void {
     this.#context.registers.set(AUTOC, AUTOC_10G_SERIAL);
     this.#context.registers.set(AUTOC2, AUTOC2_SFI);
+    this.#context.registers.set(ANLP1, ANLP1_ARBITRATION_DONE);
     this.restart();
   }
 

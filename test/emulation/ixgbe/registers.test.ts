@@ -181,6 +181,14 @@ describe('the link', () => {
     expect(extract(LINKS.bits.LINK_SPEED, device.bar(0).read32(LINKS.offset))).toBe(code);
   });
 
+  test('is set up by the EEPROM: 10G serial over SFI', () => {
+    const { driver } = makeLab();
+    driver.reset();
+    expect(extract(AUTOC.bits.LMS, driver.read(AUTOC))).toBe(3);
+    expect(extract(AUTOC2.bits.PMA_PMD_10G_SERIAL, driver.read(AUTOC2))).toBe(2);
+    expect(driver.read(ixgbe.ANLP1)).toBe(0x0001_0000);
+  });
+
   test('goes down while it is trained anew', () => {
     const { driver } = startLab();
     driver.set(AUTOC, AUTOC.bits.RESTART_AN.mask);
