@@ -6,6 +6,9 @@ import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from '
 import { IxyError } from '../errors.ts';
 
 const STANDARD_OUTPUT = 1;
+/** Milliseconds. */
+const LONGEST_WAIT = 500;
+const NEVER_NOTIFIED = new Int32Array(new SharedArrayBuffer(4));
 
 export class CaptureOutput {
   /** For messages: the path, or 'standard output'. */
@@ -35,10 +38,14 @@ export class CaptureOutput {
     if (written < length) this.#waiting = Buffer.concat([this.#waiting, bytes.subarray(written, length)]);
   }
 
-  /** Standard output stays open. What a pipe has not taken by now is lost. */
+  /** Gives the reader of a pipe 500 ms for what still waits, and closes; standard output stays open. */
   close(): void {
-    this.#waiting = new Uint8Array(0);
-    if (this.#descriptor !== STANDARD_OUTPUT) closeSync(this.#descriptor);
+    try {
+      const deadline = performance.now() + LONGEST_WAIT;
+      while (!this.ready() && performance.now() < deadline) Atomics.wait(NEVER_NOTIFIED, 0, 0, 1);
+    } finally {
+      if (this.#descriptor !== STANDARD_OUTPUT) closeSync(this.#descriptor);
+    }
   }
 
   /** Bytes written before the pipe was full; all of them once its reader has gone. */

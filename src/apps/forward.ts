@@ -59,7 +59,7 @@ export function touchPackets(batch: PacketBatch): void {
 }
 
 /** Forwards until the count is reached, the traffic of a port that has an end is over, or the signal is aborted. */
-export function forward(
+export async function forward(
   a: NetDevice,
   b: NetDevice,
   { signal, ...options }: ForwardOptions = {},

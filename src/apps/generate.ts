@@ -43,7 +43,7 @@ export interface GenerateSummary {
 const LONGEST_RING = 4096;
 
 /** Sends packets until the count is reached or the signal is aborted, and waits until they have left. */
-export function generate(device: NetDevice, { signal, ...options }: GenerateOptions): Promise<GenerateSummary> {
+export async function generate(device: NetDevice, { signal, ...options }: GenerateOptions): Promise<GenerateSummary> {
   return new Generator(device, options).run(signal);
 }
 

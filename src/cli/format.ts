@@ -1,12 +1,12 @@
 /** Numbers for people. */
 
-/** 1234567.8 → '1.23'. */
+/** 1234567.8 → '1.235'. */
 export function millions(value: number): string {
-  return (value / 1e6).toFixed(2);
+  return (value / 1e6).toFixed(3);
 }
 
 export function billions(value: number): string {
-  return (value / 1e9).toFixed(2);
+  return (value / 1e9).toFixed(3);
 }
 
 /** 1234567 → '1,234,567'. */

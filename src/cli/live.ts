@@ -5,7 +5,7 @@
 import CliTable3 from 'cli-table3';
 import { createLogUpdate } from 'log-update';
 import pc from 'picocolors';
-import type { DirectionRates, PortRates, RateMeter } from '../apps/index.ts';
+import type { PortRates, RateMeter } from '../apps/index.ts';
 import { billions, grouped, millions, shortened } from './format.ts';
 
 /** Which of a port's directions a command uses. */
@@ -25,6 +25,9 @@ interface View {
 
 const INTERVAL_MILLISECONDS = 1000;
 const LONGEST_NAME = 44;
+const SHORTEST_NAME = 12;
+/** What the other columns of the table take at high rates. */
+const WIDTH_BESIDE_NAME = 62;
 
 /** Shows the rates of a meter's ports every second, from now until `end`. */
 export class Live {
@@ -55,7 +58,9 @@ export class Live {
 
 function chooseView(options: LiveOptions): View {
   if (options.json) return jsonView(options.stream);
-  return options.stream.isTTY && process.env.TERM !== 'dumb' ? tableView(options) : lineView(options);
+  const { isTTY, columns, rows } = options.stream;
+  const canUpdate = isTTY && columns > 0 && rows > 0 && process.env.TERM !== 'dumb';
+  return canUpdate ? tableView(options) : lineView(options);
 }
 
 function jsonView(stream: NodeJS.WriteStream): View {
@@ -92,13 +97,19 @@ function tableView({ stream, ways }: LiveOptions): View {
   const colors = pc.createColors(process.env.NO_COLOR === undefined || process.env.NO_COLOR === '');
   const table = (rates: readonly PortRates[]): string => {
     const rows = new CliTable3({
-      head: ['Port', ...ways.flatMap(columns)].map((title) => colors.bold(title)),
-      colAligns: ['left', ...ways.flatMap((): 'right'[] => ['right', 'right', 'right', 'right'])],
+      head: ['Port', '', 'Mpps', 'Gbit/s', 'packets', 'drops'].map((title) => colors.bold(title)),
+      colAligns: ['left', 'left', 'right', 'right', 'right', 'right'],
       style: { head: [], border: [] },
     });
+    const nameLength = Math.min(Math.max(stream.columns - WIDTH_BESIDE_NAME, SHORTEST_NAME), LONGEST_NAME);
     for (const port of rates) {
-      const name = shortened(port.port, LONGEST_NAME);
-      rows.push([name, ...ways.flatMap((way) => cells(port[way], (text) => colors.red(text)))]);
+      const name = { content: shortened(port.port, nameLength), rowSpan: ways.length };
+      ways.forEach((way, i) => {
+        const { packets, packetsPerSecond, bitsPerSecond, dropped } = port[way];
+        const drops = dropped > 0 ? colors.red(grouped(dropped)) : '0';
+        const cells = [way.toUpperCase(), millions(packetsPerSecond), billions(bitsPerSecond), grouped(packets), drops];
+        rows.push(i === 0 ? [name, ...cells] : cells);
+      });
     }
     return rows.toString();
   };
@@ -109,15 +120,4 @@ function tableView({ stream, ways }: LiveOptions): View {
       update.done();
     },
   };
-}
-
-function columns(way: 'rx' | 'tx'): string[] {
-  const name = way.toUpperCase();
-  return [`${name} Mpps`, `${name} Gbit/s`, `${name} packets`, `${name} drops`];
-}
-
-function cells(rates: DirectionRates, alarm: (text: string) => string): string[] {
-  const { packets, packetsPerSecond, bitsPerSecond, dropped } = rates;
-  const drops = grouped(dropped);
-  return [millions(packetsPerSecond), billions(bitsPerSecond), grouped(packets), dropped > 0 ? alarm(drops) : drops];
 }
