@@ -24,8 +24,9 @@ export interface RegisterFile {
   write32(offset: number, value: number): void;
   /**
    * For doorbells only (registers that are written, never read, by the hot path: RX and TX tails): the BAR as int32.
-   * A store here reaches the device like `write32`; loads from it have no defined value. Use `Atomics.store`, which also
-   * orders it after the descriptors written before.
+   * A plain store here reaches the device like `write32`, after all earlier stores to DMA memory: V8 emits stores to typed
+   * arrays in program order, and so does an x86 CPU. `Atomics.store` is not for doorbells: on x86 it is an exchange, which
+   * on a real BAR reads the register first and locks the bus. Loads from this array have no defined value.
    */
   readonly doorbells: Int32Array;
 }

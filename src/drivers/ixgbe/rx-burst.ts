@@ -28,6 +28,7 @@ export function makeRearm(context: RxContext): () => void {
     const ring64 = $ring64;
     const shadow = $shadow;
     const state = $state;
+    const doorbells = $doorbells;
 
     let top = poolState[POOL_TOP];
     let empty = state[EMPTY];
@@ -50,7 +51,7 @@ export function makeRearm(context: RxContext): () => void {
     poolState[POOL_TOP] = top;
     state[EMPTY] = empty;
     state[TAIL] = tail;
-    Atomics.store($doorbells, doorbell, tail);
+    doorbells[doorbell] = tail;
   };
 }
 

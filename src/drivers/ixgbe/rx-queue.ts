@@ -26,8 +26,8 @@ export interface RxQueueInit {
 
 export class RxQueue implements NetRxQueue {
   readonly pool: PacketPool;
-  /** See `NetRxQueue.receive`. Chosen once, compiled for this queue. */
-  readonly receive: Receive;
+  /** See `NetRxQueue.receive`. Compiled for this queue; changed only by `stop`. */
+  receive: Receive;
 
   readonly #context: RxContext;
   readonly #domain: DmaDomain;
@@ -81,8 +81,14 @@ export class RxQueue implements NetRxQueue {
     recordArmed(this.#context);
   }
 
+  /** From now on `receive` finds nothing, and arms nothing: the device is gone, or about to be. */
+  stop(): void {
+    this.receive = () => 0;
+  }
+
   /** Gives all buffers in the ring back to the pool, and the pool back. The device must have stopped. */
   reclaim(): void {
+    this.stop();
     const { state, shadow, size } = this.#context;
     for (; state[EMPTY] < size; state[EMPTY]++) {
       this.pool.reclaim(shadow[state[NEXT]]);

@@ -110,6 +110,7 @@ export function makeTransmit(context: TxContext): Transmit {
     const reports = $reports;
     const commands = $commands;
     const state = $state;
+    const doorbells = $doorbells;
 
     let used = state[USED];
     let count = batch.length | 0;
@@ -155,7 +156,7 @@ export function makeTransmit(context: TxContext): Transmit {
     }
     state[TAIL] = index;
     state[USED] = (used + queued) | 0;
-    Atomics.store($doorbells, doorbell, index);
+    doorbells[doorbell] = index;
     return queued;
   };
 }

@@ -73,6 +73,7 @@ export class TxQueue implements NetTxQueue {
   /** The ring holds packets of more than one pool. */
   #mixed = false;
   #source: Source | undefined;
+  #stopped = false;
 
   constructor(init: TxQueueInit) {
     this.#init = init;
@@ -90,7 +91,7 @@ export class TxQueue implements NetTxQueue {
   }
 
   transmit(batch: PacketBatch): number {
-    if (batch.length === 0) return 0;
+    if (batch.length === 0 || this.#stopped) return 0;
     const pool = batch.pool;
     const source = this.#source?.pool === pool ? this.#source : this.#adopt(pool);
     if (source.burst && !this.#mixed && (pool.state[POOL_MOVED] | pool.state[POOL_CHAINS]) === 0) {
@@ -106,8 +107,14 @@ export class TxQueue implements NetTxQueue {
     return this.#transmitSlowly(batch, source);
   }
 
+  /** From now on `transmit` takes nothing: the device is gone, or about to be. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   /** Gives all packets in the ring back to their pools, and the pools back. The device must have stopped. */
   reclaim(): void {
+    this.stop();
     const state = this.#state;
     const mask = this.#size - 1;
     for (let i = state[OLDEST]; state[USED] > 0; i = (i + 1) & mask, state[USED]--) this.#release(i);
@@ -176,7 +183,7 @@ export class TxQueue implements NetTxQueue {
       }
     }
     if (done > 0) batch.shift(done);
-    if (queued > 0) Atomics.store(this.#init.doorbells, this.#init.doorbell, this.#state[TAIL]);
+    if (queued > 0) this.#init.doorbells[this.#init.doorbell] = this.#state[TAIL];
     if (error) throw error;
     return queued;
   }

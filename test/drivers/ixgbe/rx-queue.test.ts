@@ -98,6 +98,7 @@ describe.each([true, false])('a receive queue, checked mode %s', (checked) => {
     queue.receive(batch);
     batch.free();
     queue.reclaim();
+    expect(queue.receive(batch)).toBe(0);
     expect(pool.available).toBe(pool.capacity);
     expect(domain.mapped.size).toBe(0);
   });

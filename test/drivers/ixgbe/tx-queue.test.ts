@@ -66,6 +66,19 @@ describe.each([true, false])('a transmit queue, checked mode %s', (checked) => {
     batch.free();
   });
 
+  it('takes nothing once it has stopped, from pools it knows or not', () => {
+    const { pool, queue, domain } = setUp({ checked });
+    queue.transmit(fresh(pool, 3));
+    queue.reclaim();
+    for (const source of [pool, createPacketPool(testMemory(2 ** 21), { checked })]) {
+      const batch = fresh(source, 2);
+      expect(queue.transmit(batch)).toBe(0);
+      expect(batch.length).toBe(2);
+      batch.free();
+    }
+    expect(domain.mapped.size).toBe(0);
+  });
+
   it('rings the doorbell once per burst, and not at all for nothing', () => {
     const { pool, device, queue } = setUp({ checked });
     expect(queue.transmit(fresh(pool, 0))).toBe(0);

@@ -1,0 +1,70 @@
+/**
+ * What the driver allocates: collections, and bytes of garbage per packet, while packets are forwarded between two
+ * emulated NICs, as V8 counts them. Driver, models and loop share the thread, so the figure is for all of them.
+ */
+import { PerformanceObserver } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers/promises';
+import { getHeapStatistics } from 'node:v8';
+import {
+  allocatePlainMemory,
+  CableRegistry,
+  createWire,
+  EmulatedPciDevice,
+  type IxgbeDevice,
+  openIxgbe,
+  PacketBatch,
+  Simulation,
+} from 'ixy.ts';
+
+const BATCH = 32;
+const WARM_UP = 200_000;
+
+export interface Allocation {
+  readonly packets: number;
+  /** Collections of the young generation; a driver that allocates causes them by the thousand. */
+  readonly scavenges: number;
+  readonly bytesPerPacket: number;
+}
+
+/** Forwards from `source` to `sink` until `packets` have passed. */
+function forward(simulation: Simulation, source: IxgbeDevice, sink: IxgbeDevice, batch: PacketBatch, packets: number) {
+  for (let done = 0; done < packets; ) {
+    simulation.step(BATCH);
+    const received = source.rx[0].receive(batch);
+    for (let i = 0; i < received; i++) batch.pool.bytes[batch.offsets[i] + 6]++;
+    done += sink.tx[0].transmit(batch);
+    batch.free();
+  }
+}
+
+/** Forwards `packets` and counts. */
+export async function measureAllocation(packets: number): Promise<Allocation> {
+  const simulation = new Simulation();
+  const cables = new CableRegistry();
+  const openNic = (kind: 'generator' | 'null') => {
+    const wire = createWire({ kind, check: false, flowControl: true }, cables);
+    const device = new EmulatedPciDevice({ address: `emulated:${kind}`, strict: false, simulation, wire });
+    return openIxgbe(device, { allocateMemory: allocatePlainMemory, linkPollInterval: 0, checked: false });
+  };
+  const source = await openNic('generator');
+  const sink = await openNic('null');
+  await Promise.all([source.waitForLink(), sink.waitForLink()]);
+  const batch = new PacketBatch(BATCH);
+  forward(simulation, source, sink, batch, WARM_UP);
+
+  let scavenges = 0;
+  const observer = new PerformanceObserver((list) => {
+    scavenges += list.getEntries().length;
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  await setImmediate();
+  scavenges = 0;
+  const before = getHeapStatistics().used_heap_size;
+  forward(simulation, source, sink, batch, packets);
+  const bytes = getHeapStatistics().used_heap_size - before;
+  await setImmediate(); // the observer is told between two turns of the event loop
+  observer.disconnect();
+  source.close();
+  sink.close();
+  return { packets, scavenges, bytesPerPacket: Math.max(0, bytes) / packets };
+}

@@ -1,0 +1,94 @@
+/**
+ * npm run bench [-- --quick] [-- --json]: what the driver costs beside C++, what it allocates, what it moves end to end.
+ * Figures of one run compare with each other; from run to run and machine to machine only the ratios do.
+ */
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import Table from 'cli-table3';
+import { loadBenchAddon } from './addon.ts';
+import { type Allocation, measureAllocation } from './allocation.ts';
+import { type DriverCost, measureDriverCost } from './driver-cost.ts';
+import { type EndToEnd, measureEndToEnd } from './end-to-end.ts';
+
+const PARTS = ['driver-cost', 'allocation', 'end-to-end'] as const;
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    only: { type: 'string', default: PARTS.join() },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+
+function say(text: string): void {
+  if (!options.json) console.log(text);
+}
+
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}
+
+function table(head: string[], rows: (string | number)[][]): void {
+  const plain = { head: [], border: [] };
+  const result = new Table({ head, style: plain, colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')) });
+  result.push(...rows);
+  say(result.toString());
+}
+
+async function driverCost(): Promise<DriverCost[]> {
+  const addon = loadBenchAddon();
+  const rows: DriverCost[] = [];
+  for (const batch of options.quick ? [1, 32, 256] : [1, 4, 8, 32, 64, 256]) {
+    progress(`driver cost, batch ${batch} …`);
+    rows.push(await measureDriverCost(addon, batch, options.quick ? 20 : 60));
+  }
+  progress('');
+  say('\nDriver cost: receive, touch a byte, transmit; one thread, rings in memory, 60-byte packets');
+  table(
+    ['batch', 'ixy.ts ns', 'classic C++ ns', 'native C++ ns', 'classic / ixy.ts', 'native / ixy.ts'],
+    rows.map((row) => [
+      row.batch,
+      ...[row.nsPerPacket, row.classicNs, row.nativeNs, row.ratio, row.ofNative].map((value) => value.toFixed(2)),
+    ]),
+  );
+  return rows;
+}
+
+async function allocation(): Promise<Allocation> {
+  progress('allocation …');
+  const result = await measureAllocation(options.quick ? 2_000_000 : 10_000_000);
+  progress('');
+  const packets = `${result.packets / 1e6} million packets`;
+  say(
+    `\nAllocation: ${result.scavenges} collections in ${packets}, ${result.bytesPerPacket.toFixed(3)} bytes per packet`,
+  );
+  return result;
+}
+
+async function endToEnd(): Promise<EndToEnd[]> {
+  progress('end to end …');
+  const rows = await measureEndToEnd(options.quick ? 2 : 5);
+  progress('');
+  say('\nEnd to end: generator → emulated NIC on its own thread → driver → forward → emulated NIC');
+  table(
+    ['', 'Mpps', 'Mpps per core'],
+    rows.map(({ name, mpps, mppsPerCore }) => [name, mpps.toFixed(2), mppsPerCore.toFixed(2)]),
+  );
+  return rows;
+}
+
+if (options.help) {
+  console.log(`usage: npm run bench [-- --quick] [--json] [--only ${PARTS.join()}]`);
+} else {
+  const parts = options.only.split(',');
+  const unknown = parts.find((part) => !PARTS.some((known) => known === part));
+  if (unknown !== undefined) throw new Error(`unknown part '${unknown}'; there are ${PARTS.join(', ')}`);
+  say(`Node ${process.version}, ${cpus()[0]?.model ?? 'unknown CPU'}, ${cpus().length} CPUs`);
+  const report = {
+    ...(parts.includes('driver-cost') ? { driverCost: await driverCost() } : {}),
+    ...(parts.includes('allocation') ? { allocation: await allocation() } : {}),
+    ...(parts.includes('end-to-end') ? { endToEnd: await endToEnd() } : {}),
+  };
+  if (options.json) console.log(JSON.stringify({ node: process.version, ...report }));
+}

@@ -1,0 +1,11 @@
+/** Drivers, and the interface that all of them offer. */
+export * from './ixgbe/index.ts';
+export type {
+  DeviceCapabilities,
+  DeviceStatistics,
+  LinkState,
+  NetDevice,
+  NetDeviceEvents,
+  RxQueue,
+  TxQueue,
+} from './net-device.ts';

@@ -1,0 +1,8 @@
+/** Everything that programs may use: `import { open, poll, PacketBatch } from 'ixy.ts'`. */
+export * from './apps/index.ts';
+export * from './drivers/index.ts';
+export * from './emulation/index.ts';
+export * from './errors.ts';
+export * from './memory/index.ts';
+export * from './packets/index.ts';
+export * from './ports/index.ts';
