@@ -30,14 +30,20 @@ export interface PollOptions {
   readonly napMilliseconds?: number;
 }
 
-/** Steps between two looks at the clock. */
-const STEPS_PER_LOOK = 16;
+/**
+ * Looks at the clock cost time, and some bytes of garbage each; so the steps between two of them are as many as take about
+ * this long. The most is for steps that find nothing, as the next may find a burst and take a hundred times as long.
+ */
+const LOOK_MILLISECONDS = 0.1;
+const MOST_STEPS = 1024;
+/** Steps after a nap. */
+const STEPS_PER_NAP = 16;
 
 const NEVER_NOTIFIED = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * Repeats `step` until the signal is aborted, `until` is true or a step returns `DONE`. Rejects with what a step throws.
- * Nothing is allocated per step, and one small object per slice.
+ * Nothing is allocated per step, and a few hundred bytes per slice.
  */
 export function poll(step: Step, options: PollOptions = {}): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -63,6 +69,8 @@ class Loop {
   readonly #nap: number;
   #lastWork = performance.now();
   #idle = false;
+  /** Steps until the next look at the clock. */
+  #steps = STEPS_PER_NAP;
 
   /** Throws `ERR_ARGUMENT`. */
   constructor(step: Step, options: PollOptions) {
@@ -74,30 +82,56 @@ class Loop {
     this.#nap = milliseconds('napMilliseconds', options.napMilliseconds ?? 0.05);
   }
 
-  /** One slice, or a nap and a look; whether the loop is over. */
+  /** One slice, or a nap and a few steps; whether the loop is over. */
   turn(): boolean {
     if (this.#signal?.aborted) return true;
-    if (this.#idle) Atomics.wait(NEVER_NOTIFIED, 0, 0, this.#nap);
-    const work = runSlice(this.#step, this.#idle ? 0 : this.#slice);
+    const work = this.#idle ? this.#napAndLook() : this.#poll();
     if (work === DONE || this.#until?.()) return true;
     const now = performance.now();
     if (work > 0) this.#lastWork = now;
     this.#idle = now - this.#lastWork >= this.#idleAfter;
     return false;
   }
-}
 
-/** Polls for so long, and at least until the clock is looked at; returns the packets moved, or `DONE`. */
-function runSlice(step: Step, duration: number): number {
-  const end = performance.now() + duration;
-  let work = 0;
-  do {
-    for (let i = 0; i < STEPS_PER_LOOK; i++) {
-      const moved = step() ?? 1;
+  /** Polls for one slice; returns the packets moved, or `DONE`. */
+  #poll(): number {
+    const begin = performance.now();
+    let now = begin;
+    let work = 0;
+    do {
+      const moved = repeat(this.#step, this.#steps);
       if (moved === DONE) return DONE;
       work += moved;
+      const before = now;
+      now = performance.now();
+      this.#adapt(now - before);
+    } while (now - begin < this.#slice);
+    return work;
+  }
+
+  #napAndLook(): number {
+    Atomics.wait(NEVER_NOTIFIED, 0, 0, this.#nap);
+    return repeat(this.#step, STEPS_PER_NAP);
+  }
+
+  /** Settles how many steps to take until the next look, after the last ones took `elapsed` milliseconds. */
+  #adapt(elapsed: number): void {
+    if (elapsed > 2 * LOOK_MILLISECONDS) {
+      this.#steps = Math.max(1, Math.floor((this.#steps * LOOK_MILLISECONDS) / elapsed));
+    } else if (elapsed < LOOK_MILLISECONDS / 2) {
+      this.#steps = Math.min(2 * this.#steps, MOST_STEPS);
     }
-  } while (performance.now() < end);
+  }
+}
+
+/** Takes up to `count` steps; returns the packets moved, or `DONE`. */
+function repeat(step: Step, count: number): number {
+  let work = 0;
+  for (let i = 0; i < count; i++) {
+    const moved = step() ?? 1;
+    if (moved === DONE) return DONE;
+    work += moved;
+  }
   return work;
 }
 
