@@ -1,6 +1,7 @@
 /** `ixy capture`: records what a port receives. */
 import { type Command, Option } from 'commander';
-import { capture, PacketRecorder, RateMeter } from '../apps/index.ts';
+import { type Counted, capture, PacketRecorder, RateMeter } from '../apps/index.ts';
+import type { NetDevice } from '../drivers/net-device.ts';
 import type { CaptureFormat } from '../packets/index.ts';
 import { integerFrom } from '../ports/quantities.ts';
 import { grouped } from './format.ts';
@@ -51,11 +52,11 @@ export function addCapture(program: Command): void {
 async function run(session: Session, uri: string, options: CaptureCommandOptions): Promise<void> {
   const { write, format, snaplen } = options;
   const [port] = await session.open([uri], { use: 'receive', promiscuous: true, mtu: options.mtu ?? 1500 });
-  const meter = new RateMeter([port]);
   const recorder = new PacketRecorder(write, {
     ...(format === undefined ? {} : { format }),
     ...(snaplen === undefined ? {} : { snapLength: snaplen }),
   });
+  const meter = new RateMeter([withDrops(port, recorder)]);
   try {
     await session.linksUp();
     session.limit(options.duration);
@@ -68,7 +69,7 @@ async function run(session: Session, uri: string, options: CaptureCommandOptions
       live.end(([{ rx }]) => ({
         lines: [
           `received ${grouped(summary.received)} packets, recorded ${grouped(summary.recorded)} in ${write}, left out ` +
-            `${grouped(summary.dropped)}; the port dropped ${grouped(rx.dropped)}`,
+            `${grouped(summary.dropped)}; the port dropped ${grouped(rx.dropped - summary.dropped)}`,
         ],
         data: { command: 'capture', file: write, ...summary },
       }));
@@ -78,4 +79,15 @@ async function run(session: Session, uri: string, options: CaptureCommandOptions
   } finally {
     recorder.close();
   }
+}
+
+/** The port's counters, with what the recorder left out. */
+function withDrops(port: NetDevice, recorder: PacketRecorder): Counted {
+  return {
+    name: port.name,
+    statistics: () => {
+      const statistics = port.statistics();
+      return { ...statistics, rxDropped: statistics.rxDropped + recorder.dropped };
+    },
+  };
 }

@@ -29,6 +29,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
+// What a timer or an event throws; ports are closed on the way out.
+process.on('uncaughtException', (error) => process.exit(reportError(error, json)));
+
 const program = new Command('ixy')
   .description('Userspace network drivers: generate, forward and capture packets without the kernel.')
   .version(createRequire(import.meta.url)('../../package.json').version)

@@ -3,21 +3,27 @@ import type { NetDevice } from '../drivers/net-device.ts';
 import { allocateHugeMemory } from '../memory/huge-memory.ts';
 import { type OpenOptions, open, parsePortUri } from '../ports/index.ts';
 import { PCI_SCHEME } from '../ports/port-uri.ts';
+import { EXIT_FAILURE } from './report-error.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export class Session {
   readonly #controller = new AbortController();
   readonly #ports: NetDevice[] = [];
+  #removal: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Runs `body` with a session, and then closes its ports, in the reverse order. */
+  /**
+   * Runs `body` with a session, and then closes its ports, in the reverse order. Rejects with what `body` throws, or with
+   * the `ERR_DEVICE_GONE` of a port that was removed.
+   */
   static async run(body: (session: Session) => Promise<void>): Promise<void> {
     const session = new Session();
-    const stop = (): void => session.#controller.abort();
+    const stop = (): void => session.#stop();
     for (const signal of SIGNALS) process.on(signal, stop);
     try {
       await body(session);
+      if (session.#removal) throw session.#removal;
     } finally {
       clearTimeout(session.#timer);
       session.#close();
@@ -25,7 +31,7 @@ export class Session {
     }
   }
 
-  /** Aborted when the command shall end: by a signal, or when its time is up. */
+  /** Aborted when the command shall end: by a signal, when its time is up, or when a port was removed. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -35,7 +41,14 @@ export class Session {
     const physical = uris.some((uri) => parsePortUri(uri).scheme === PCI_SCHEME);
     const memory = physical ? { allocateMemory: allocateHugeMemory } : {};
     const first = this.#ports.length;
-    for (const uri of uris) this.#ports.push(await open(uri, { ...memory, ...options }));
+    for (const uri of uris) {
+      const port = await open(uri, { ...memory, ...options });
+      this.#ports.push(port);
+      port.once('removed', (error) => {
+        this.#removal = error;
+        this.#controller.abort();
+      });
+    }
     return this.#ports.slice(first);
   }
 
@@ -49,6 +62,12 @@ export class Session {
   /** Ends the session by itself after so many milliseconds from now, if a limit is given. */
   limit(milliseconds: number | undefined): void {
     if (milliseconds !== undefined) this.#timer = setTimeout(() => this.#controller.abort(), milliseconds);
+  }
+
+  /** The first time it lets the command end in order; who asks again wants it at once (ports are closed on exit). */
+  #stop(): void {
+    if (this.signal.aborted) process.exit(EXIT_FAILURE);
+    this.#controller.abort();
   }
 
   #close(): void {
