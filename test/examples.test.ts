@@ -1,0 +1,81 @@
+/** The examples, as people run them: compiled, each in a process of its own. */
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { CaptureFileReader, checksumsValid, PacketStack, SequenceChecker } from '../src/packets/index.ts';
+import { temporaryDirectory } from './support/process.ts';
+
+/** The NIC is run by the example's own loop: what it does does not hang on another thread getting time. */
+const nic = (wire: string) => `emulated:ixgbe?wire=${wire}&thread=0`;
+
+function compiled(name: string): string {
+  const path = resolve(`build-js/examples/${name}.js`);
+  if (!existsSync(path)) throw new Error(`${path} is missing; run: npm run build:tools`);
+  return path;
+}
+
+/** Lines that the example printed; rejects if it fails or says anything on standard error. */
+async function example(name: string, ...args: string[]): Promise<string[]> {
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [compiled(name), ...args]);
+  expect(stderr).toBe('');
+  return stdout.trimEnd().split('\n');
+}
+
+describe('examples', () => {
+  it('generate sends numbered packets with valid checksums, each once and in order', async () => {
+    const file = join(temporaryDirectory(), 'sent.pcap');
+    const lines = await example('generate', nic(`pcap:,${file}`), '3000');
+    expect(lines).toEqual([expect.stringContaining('sent 3000 packets, 180000 bytes in ')]);
+
+    const stack = new PacketStack();
+    const checker = new SequenceChecker();
+    for (const { bytes, offset, length } of new CaptureFileReader(file)) {
+      expect(checksumsValid(bytes, stack.parse(bytes, offset, length))).toBe(true);
+      checker.check(bytes, offset, length);
+    }
+    const { unique, lost, duplicated, reordered, corrupted } = checker;
+    expect({ unique, lost, duplicated, reordered, corrupted }).toEqual({
+      unique: 3000,
+      lost: 0,
+      duplicated: 0,
+      reordered: 0,
+      corrupted: 0,
+    });
+  });
+
+  it('forward moves packets both ways, and changes what it says it changes', async () => {
+    const file = join(temporaryDirectory(), 'forwarded.pcap');
+    const lines = await example('forward', nic('generator'), nic(`pcap:,${file}`), '2048');
+    expect(lines).toEqual([
+      expect.stringMatching(/^emulated:ixgbe\?wire=generator&thread=0: received 2\d{3}, sent 0, dropped 0$/),
+      expect.stringMatching(/: received 0, sent 2048, dropped 0$/),
+    ]);
+    const sources = Array.from(new CaptureFileReader(file), ({ bytes, offset }) => bytes[offset + 11]);
+    expect(sources).toEqual(Array(2048).fill(0xff)); // the generator's is 02:00:00:00:00:fe
+  });
+
+  it('forward runs without arguments', async () => {
+    const lines = await example('forward');
+    expect(lines).toHaveLength(2);
+    for (const line of lines) expect(line).toMatch(/^emulated:ixgbe\?wire=\w+: received [1-9]\d+, sent [1-9]\d+, /);
+  });
+
+  it('capture writes what arrived to a file, and says what it was', async () => {
+    const file = join(temporaryDirectory(), 'captured.pcapng');
+    const lines = await example('capture', nic('generator&size=100'), file, '5');
+    expect(lines).toEqual([
+      `5 packets in ${file}`,
+      ...Array(5).fill('198.18.0.1:42 → 198.18.0.2:1337, 58 bytes of UDP'),
+    ]);
+    expect(Array.from(new CaptureFileReader(file), ({ length }) => length)).toEqual(Array(5).fill(100));
+  });
+
+  it('are all tested here, and short', () => {
+    expect(readdirSync('examples').sort()).toEqual(['capture.ts', 'forward.ts', 'generate.ts']);
+    for (const name of readdirSync('examples')) {
+      expect(readFileSync(`examples/${name}`, 'utf8').split('\n').length, name).toBeLessThanOrEqual(41);
+    }
+  });
+});
