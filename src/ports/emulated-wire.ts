@@ -75,6 +75,11 @@ export const wireParameters = {
     meaning: 'generator: how long to send, from its first frame on; default: without end',
     parse: parseDuration,
   },
+  start: {
+    syntax: 'now|frame',
+    meaning: 'generator: begin at once, or with the first frame that the NIC sends; default: now',
+    parse: oneOf('now', 'frame'),
+  },
   check: {
     syntax: '1|0',
     meaning: 'generator: check what comes back for loss, order and content, or only count it; default: 1',
@@ -89,6 +94,7 @@ const BELONGS = {
   size: ['generator'],
   count: ['generator'],
   duration: ['generator'],
+  start: ['generator'],
   check: ['generator'],
 };
 
@@ -119,11 +125,11 @@ function waitsByDefault({ wire, pace }: Values<typeof wireParameters>): boolean 
 }
 
 function medium(
-  { wire, pace, loops, size, count, duration, check }: Values<typeof wireParameters>,
+  { wire, pace, loops, size, count, duration, start, check }: Values<typeof wireParameters>,
   mac: string,
 ): Medium {
   if (wire.kind === 'capture') return { ...wire, ...pace, ...given({ loops }) };
   if (wire.kind !== 'generator') return wire;
   const framesPerSecond = pace && 'framesPerSecond' in pace ? pace.framesPerSecond : undefined;
-  return { ...wire, destinationMac: mac, ...given({ size, count, duration, check, framesPerSecond }) };
+  return { ...wire, destinationMac: mac, ...given({ size, count, duration, start, check, framesPerSecond }) };
 }

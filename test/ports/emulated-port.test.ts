@@ -117,6 +117,7 @@ describe('emulated ports', () => {
     ['emulated:ixgbe?wire=null:x', "must be just 'null'"],
     ['emulated:ixgbe?wire=pcap:a,b,c', 'must name at most two files'],
     ['emulated:ixgbe?size=64', "parameter 'size' goes with wire=generator"],
+    ['emulated:ixgbe?wire=generator&start=later', "parameter 'start' must be one of now, frame, found 'later'"],
     ['emulated:ixgbe?duration=1s', "parameter 'duration' goes with wire=generator"],
     ['emulated:ixgbe?wire=generator&duration=3', "parameter 'duration' must be a duration with its unit"],
     ['emulated:ixgbe?wire=generator&loops=2', "parameter 'loops' goes with wire=pcap:…"],

@@ -37,6 +37,11 @@ export interface GeneratorOptions {
   readonly count?: number;
   /** How long to send from the first frame on, in nanoseconds of the model's time; default: without end. */
   readonly duration?: number;
+  /**
+   * What to begin with: at once (default), or with the first frame that the NIC sends, which is not checked: so nothing
+   * is lost before its program is ready.
+   */
+  readonly start?: 'now' | 'frame';
   /** Frames per second of the model's time; default: as many as the NIC takes. */
   readonly framesPerSecond?: number;
   /** Checks order, number and content of what comes back (default), or only counts it, which is faster. */
@@ -52,6 +57,7 @@ export class GeneratorWire implements Wire {
   readonly #stamper: PacketStamper;
   readonly #checker: SequenceChecker | undefined;
   readonly #pacer: Pacer;
+  #started: boolean;
   #left: number;
   readonly #duration: number;
   /** When the first frame could be sent. */
@@ -70,6 +76,7 @@ export class GeneratorWire implements Wire {
     this.#stamper = new PacketStamper(template, { sequence: true });
     this.#checker = check ? new SequenceChecker({ template }) : undefined;
     this.#pacer = new Pacer(options.framesPerSecond);
+    this.#started = options.start !== 'frame';
     this.#left = count;
     this.#duration = duration;
     counters[ENDED] = count === 0 ? 1 : 0;
@@ -77,6 +84,7 @@ export class GeneratorWire implements Wire {
 
   poll(sink: FrameSink, budget: number, now: number): number {
     const frame = this.#frame;
+    if (!this.#started) return 0;
     if (this.#isOver(now)) this.#left = 0;
     const limit = Math.min(budget, this.#left, this.#pacer.allowance(now));
     let sent = 0;
@@ -96,7 +104,8 @@ export class GeneratorWire implements Wire {
   deliver(bytes: Uint8Array, offset: number, length: number): boolean {
     this.counters[SENT + FRAMES]++;
     this.counters[SENT + BYTES] += length;
-    if (this.#checker) this.#check(this.#checker, bytes, offset, length);
+    if (!this.#started) this.#started = true;
+    else if (this.#checker) this.#check(this.#checker, bytes, offset, length);
     return true;
   }
 

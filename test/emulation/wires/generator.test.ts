@@ -45,6 +45,16 @@ describe('GeneratorWire', () => {
     expect(wireStatistics(wire.counters)).toMatchObject({ ended: true, received: { frames: 20 } });
   });
 
+  it('waits for a frame if told so, and does not judge that one', () => {
+    const wire = new GeneratorWire({ start: 'frame', duration: 1000 });
+    const nic = new Collector();
+    expect(wire.poll(nic, 10, 0)).toBe(0);
+    deliver(wire, new Uint8Array(60));
+    expect([5000, 5999, 6000].map((now) => wire.poll(nic, 10, now))).toEqual([10, 10, 0]);
+    deliver(wire, new Uint8Array(60));
+    expect(wireStatistics(wire.counters)).toMatchObject({ sent: { frames: 2 }, check: { foreign: 1 } });
+  });
+
   it('finds what was lost, repeated, swapped and damaged on the way back', () => {
     const wire = new GeneratorWire({ size: 128 });
     const frames = take(wire, 10);
