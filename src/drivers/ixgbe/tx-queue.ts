@@ -19,14 +19,7 @@ import {
 import { CheckedPacketPool } from '../../memory/checked-pool.ts';
 import type { DmaDomain } from '../../memory/dma-memory.ts';
 import type { PacketBatch } from '../../memory/packet-batch.ts';
-import {
-  DEFAULT_HEADROOM,
-  NO_PACKET,
-  type PacketAddresses,
-  type PacketPool,
-  POOL_CHAINS,
-  POOL_MOVED,
-} from '../../memory/packet-pool.ts';
+import { DEFAULT_HEADROOM, NO_PACKET, type PacketAddresses, type PacketPool } from '../../memory/packet-pool.ts';
 import { specialise } from '../../specialise.ts';
 import type { TxQueue as NetTxQueue } from '../net-device.ts';
 import { TransmitAudit } from './checked-queues.ts';
@@ -54,11 +47,17 @@ interface Source {
   readonly number: number;
   readonly pool: PacketPool;
   readonly addresses: PacketAddresses;
-  /** Undefined in checked mode. */
-  readonly burst: Transmit | undefined;
+  /** The slow path in checked mode. */
+  readonly burst: Transmit;
 }
 
 export class TxQueue implements NetTxQueue {
+  /**
+   * See `NetTxQueue.transmit`. The burst function of the pool at hand, or the slow path; exchanged when the usual case
+   * changes, so that a burst need not ask.
+   */
+  transmit: Transmit;
+
   readonly #ring: Int32Array;
   readonly #size: number;
   readonly #init: TxQueueInit;
@@ -73,7 +72,6 @@ export class TxQueue implements NetTxQueue {
   /** The ring holds packets of more than one pool. */
   #mixed = false;
   #source: Source | undefined;
-  #stopped = false;
 
   constructor(init: TxQueueInit) {
     this.#init = init;
@@ -83,6 +81,7 @@ export class TxQueue implements NetTxQueue {
     this.#owners = new Uint8Array(this.#size);
     this.#reports = new Int32Array(Math.max(this.#size / BLOCK, STATE_WORDS));
     this.#commands = commandImages(init.maximumFrame);
+    this.transmit = this.#slowly;
   }
 
   /** Packets dropped because the device cannot send them: too short, too long, or in too many segments. */
@@ -90,26 +89,9 @@ export class TxQueue implements NetTxQueue {
     return this.#state[DROPPED] >>> 0;
   }
 
-  transmit(batch: PacketBatch): number {
-    if (batch.length === 0 || this.#stopped) return 0;
-    const pool = batch.pool;
-    const source = this.#source?.pool === pool ? this.#source : this.#adopt(pool);
-    if (source.burst && !this.#mixed && (pool.state[POOL_MOVED] | pool.state[POOL_CHAINS]) === 0) {
-      const queued = source.burst(batch);
-      if (queued === batch.length) {
-        batch.length = 0;
-        return queued;
-      }
-      if (queued > 0) batch.shift(queued);
-      // The ring is full, or the next packet is one to drop; only the slow path tells.
-      return this.#isSendable(pool, batch.packets[0]) ? queued : queued + this.#transmitSlowly(batch, source);
-    }
-    return this.#transmitSlowly(batch, source);
-  }
-
   /** From now on `transmit` takes nothing: the device is gone, or about to be. */
   stop(): void {
-    this.#stopped = true;
+    this.transmit = () => 0;
   }
 
   /** Gives all packets in the ring back to their pools, and the pools back. The device must have stopped. */
@@ -133,7 +115,13 @@ export class TxQueue implements NetTxQueue {
       this.#mixed = this.#state[USED] > 0;
     }
     this.#source = source;
+    this.#choose(source);
     return source;
+  }
+
+  /** While packets of several pools are in the ring, only the slow path knows where to return them. */
+  #choose(source: Source): void {
+    this.transmit = this.#mixed ? this.#slowly : source.burst;
   }
 
   #addSource(pool: PacketPool): Source {
@@ -142,6 +130,9 @@ export class TxQueue implements NetTxQueue {
     const addresses = pool.retain(this.#init.domain);
     const context: TxContext = {
       constants: TX_CONSTANTS,
+      pool,
+      otherwise: this.#slowly,
+      leftover: this.#leftover,
       poolState: pool.state,
       freeStack: pool.stack,
       lengths: pool.length,
@@ -158,15 +149,23 @@ export class TxQueue implements NetTxQueue {
       maximumLength: Math.min(this.#init.maximumFrame, pool.dataSize),
     };
     const checked = pool instanceof CheckedPacketPool;
-    const burst = checked ? undefined : specialise('transmit', makeTransmit)(context);
+    const burst = checked ? this.#slowly : specialise('transmit', makeTransmit)(context);
     const source = { number, pool, addresses, burst };
     this.#sources.push(source);
     return source;
   }
 
+  /** After a burst that queued only the first packets: drops what must be, and goes on if it was that. */
+  readonly #leftover = (batch: PacketBatch, queued: number): number => {
+    if (queued > 0) batch.shift(queued);
+    return this.#isSendable(batch.pool, batch.packets[0]) ? queued : queued + this.#slowly(batch);
+  };
+
   /** Any packet the device can take, from any pool; drops and counts the others. */
-  #transmitSlowly(batch: PacketBatch, source: Source): number {
-    const { pool } = source;
+  readonly #slowly = (batch: PacketBatch): number => {
+    if (batch.length === 0) return 0;
+    const { pool } = batch;
+    const source = this.#source?.pool === pool ? this.#source : this.#adopt(pool);
     this.#audit.admit(batch);
     const error = this.#takeBack();
     let queued = 0;
@@ -186,7 +185,7 @@ export class TxQueue implements NetTxQueue {
     if (queued > 0) this.#init.doorbells[this.#init.doorbell] = this.#state[TAIL];
     if (error) throw error;
     return queued;
-  }
+  };
 
   /** One frame's descriptors; false if there is no room for all of them. */
   #enqueue({ pool, addresses, number }: Source, packet: number): boolean {
@@ -249,7 +248,10 @@ export class TxQueue implements NetTxQueue {
       state[OLDEST] = (state[OLDEST] + BLOCK) & mask;
       state[USED] -= BLOCK;
     }
-    if (this.#mixed && state[USED] < before) this.#mixed = this.#isMixed();
+    if (this.#mixed && state[USED] < before && this.#source) {
+      this.#mixed = this.#isMixed();
+      this.#choose(this.#source);
+    }
     return error;
   }
 
