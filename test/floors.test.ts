@@ -14,6 +14,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['ports'],
   ['apps'],
   ['cli'],
+  ['demo'],
 ];
 
 /** Files in src/ itself lie below all floors, except the roof: what the package exports. */

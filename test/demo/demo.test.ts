@@ -1,0 +1,98 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { available } from '../support/features.ts';
+import { haveTap } from '../support/tap.ts';
+import { DemoProcess, networkNames } from './demo-process.ts';
+
+const TIMEOUT = 60_000;
+const GENERATED = ['full-speed', 'overload', 'below-limit'];
+const NOBODY = { uid: 65_534, gid: 65_534 };
+
+function whyNotNobody(): string | undefined {
+  if (process.getuid?.() !== 0) return 'not root';
+  const check = ['-e', "require('node:fs').accessSync('dist/demo/main.js')"];
+  return spawnSync(process.execPath, check, NOBODY).status === 0 ? undefined : 'others may not read this checkout';
+}
+
+const canBeNobody = available('tests of the demo as another user', whyNotNobody());
+
+interface Summary {
+  readonly type: 'summary';
+  readonly passed: boolean;
+  readonly checks: readonly { stage: string; passed: boolean; text: string }[];
+  readonly leftOut: readonly { part: string; reason: string }[];
+}
+
+async function run(parameters: string[], options = {}): Promise<{ demo: DemoProcess; summary: Summary }> {
+  const demo = new DemoProcess(['--quick', '--json', ...parameters], options);
+  expect(await demo.endOfOutput(), demo.output).toBe(0);
+  return { demo, summary: demo.lines.at(-1) as unknown as Summary };
+}
+
+/** Names of the stages in their order, each once. */
+function stages(demo: DemoProcess): (string | undefined)[] {
+  return [...new Set(demo.lines.filter(({ type }) => type === 'begin').map(({ stage }) => stage))];
+}
+
+describe.runIf(haveTap)('the demo, with TAP interfaces', () => {
+  it(
+    'carries pings, a download and generated packets, and leaves nothing',
+    async () => {
+      const { demo, summary } = await run([]);
+      expect(stages(demo)).toEqual(['namespaces', 'ping', 'download', ...GENERATED]);
+      expect(summary).toMatchObject({ type: 'summary', passed: true, leftOut: [] });
+      expect(demo.lines.find(({ type, stage }) => type === 'end' && stage === 'ping')).toMatchObject({
+        sent: 5,
+        answered: 5,
+      });
+      expect(demo.lines.find(({ type, stage }) => type === 'end' && stage === 'download')).toMatchObject({
+        bytes: 8 * 2 ** 20,
+        violations: 0,
+      });
+      expect(demo.lines.some(({ type }) => type === 'rates')).toBe(true);
+      expect(networkNames().filter((name) => name.includes(`${demo.pid}`))).toEqual([]);
+      expect(readdirSync(demo.directory)).toEqual([]);
+    },
+    TIMEOUT,
+  );
+});
+
+describe('the demo, with less', () => {
+  it.runIf(canBeNobody)(
+    'says that it takes root, and replays a capture instead',
+    async () => {
+      const { demo, summary } = await run([], NOBODY);
+      expect(stages(demo)).toEqual(['replay', ...GENERATED]);
+      expect(summary).toMatchObject({
+        passed: true,
+        leftOut: [{ reason: expect.stringContaining('root') }],
+      });
+    },
+    TIMEOUT,
+  );
+
+  it.runIf(haveTap)(
+    'says that it takes iproute2, in words for people',
+    async () => {
+      const demo = new DemoProcess(['--quick'], { env: { PATH: '/nowhere' } });
+      expect(await demo.endOfOutput(), demo.output).toBe(0);
+      expect(demo.output).toMatch(/^Left out: .*iproute2/m);
+      expect(demo.output).toMatch(/5,000 of 5,000 packets the same/);
+      expect(demo.output).toMatch(/^✓ \d+ of \d+ checks passed/m);
+      expect(readdirSync(demo.directory)).toEqual([]);
+    },
+    TIMEOUT,
+  );
+});
+
+describe('the demo', () => {
+  it('explains its options, and refuses others with the near match', async () => {
+    const help = new DemoProcess(['--help']);
+    expect(await help.endOfOutput()).toBe(0);
+    expect(help.output).toMatch(/--quick[\s\S]*--json/);
+    const misspelt = new DemoProcess(['--jsn'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    expect(await misspelt.endOfOutput()).toBe(1);
+    expect(misspelt.output).toBe('');
+  });
+});
