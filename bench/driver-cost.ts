@@ -46,7 +46,9 @@ function forwardLoop(nic: IxgbeDevice, size: number): (packets: number) => void 
   return (packets) => {
     for (let done = 0; done < packets; ) {
       done += nic.rx[0].receive(batch);
-      for (let i = 0; i < batch.length; i++) batch.pool.bytes[batch.offsets[i] + FRAME_OFFSET]++;
+      const { bytes } = batch.pool;
+      const { offsets, length } = batch;
+      for (let i = 0; i < length; i++) bytes[offsets[i] + FRAME_OFFSET]++;
       nic.tx[0].transmit(batch);
       batch.free();
     }
