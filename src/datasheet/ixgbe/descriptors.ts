@@ -141,7 +141,9 @@ export const TX_LEGACY_CMD_IC = 1 << 26;
 export const TX_LEGACY_CSS_SHIFT = 8;
 export const TX_LEGACY_VLAN_SHIFT = 16;
 
-/** Most descriptors that one packet may spread over (7.2.1.2). */
-export const TX_DESCRIPTORS_PER_PACKET = 40;
+/** Most descriptors that one packet may spread over (7.2.1.2): 40 − WTHRESH − 2, where WTHRESH is 0. */
+export const TX_DESCRIPTORS_PER_PACKET = 38;
+/** With WTHRESH 0, at least one descriptor in this many must have RS (8.2.3.9.10): as many are kept on chip. */
+export const TX_REPORT_INTERVAL = 40;
 /** Frame sizes that may be handed to the device, without CRC (7.2.1.1): 17 … 15.5 KiB; below 60 it pads if told to. */
 export const TX_PACKET_MINIMUM = 17;

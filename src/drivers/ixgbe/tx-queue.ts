@@ -6,13 +6,13 @@ import {
   TX_CMD_DATA,
   TX_CMD_EOP,
   TX_CMD_RS,
-  TX_DESCRIPTORS_PER_PACKET,
   TX_PACKET_MINIMUM,
   TX_PAYLEN_SHIFT,
   TX_READ_ADDRESS_HIGH,
   TX_READ_ADDRESS_LOW,
   TX_READ_COMMAND,
   TX_READ_STATUS,
+  TX_REPORT_INTERVAL,
   TX_STATUS_DD,
   TX_WB_STATUS,
 } from '../../datasheet/ixgbe/descriptors.ts';
@@ -27,6 +27,11 @@ import { commandImages, makeTransmit, type Transmit, TX_CONSTANTS, type TxContex
 
 const { BLOCK, BLOCK_SHIFT, TAIL, USED, OLDEST, DROPPED } = TX_CONSTANTS;
 const STATE_WORDS = 32;
+/**
+ * Most buffers of one frame. One descriptor in 40 must ask for a report, and only a frame's last one may (8.2.3.9.10): up
+ * to 31 before the frame do not, and neither do all but one of its own.
+ */
+const MAXIMUM_SEGMENTS = TX_REPORT_INTERVAL - (BLOCK - 1);
 /** Most pools that one ring may meet in its life; an owner's number is a byte. */
 const MAXIMUM_POOLS = 255;
 
@@ -84,7 +89,7 @@ export class TxQueue implements NetTxQueue {
     this.transmit = this.#slowly;
   }
 
-  /** Packets dropped because the device cannot send them: too short, too long, or in too many segments. */
+  /** Packets dropped because the device cannot send them: too short, too long, or in more than 9 buffers. */
   get dropped(): number {
     return this.#state[DROPPED] >>> 0;
   }
@@ -220,8 +225,9 @@ export class TxQueue implements NetTxQueue {
     return true;
   }
 
-  /** If the frame fills up blocks, asks for a report with its last descriptor (RS goes with EOP only, 7.2.3.2.4). */
+  /** If the frame is a chain or fills up a block, asks for a report with its last descriptor (RS goes with EOP only). */
   #report(first: number, last: number): void {
+    if (first !== last) this.#ring[(last << 2) + TX_READ_COMMAND] |= TX_CMD_RS;
     const blocks = this.#size >> BLOCK_SHIFT;
     const lastIsFull = (last & (BLOCK - 1)) === BLOCK - 1;
     const end = ((last >> BLOCK_SHIFT) + (lastIsFull ? 1 : 0)) % blocks;
@@ -279,7 +285,7 @@ export class TxQueue implements NetTxQueue {
     for (let segment = packet; segment !== NO_PACKET; segment = pool.next[segment]) {
       const length = pool.length[segment];
       if (length === 0 || length + pool.headroom[segment] > pool.stride) return false;
-      if (++segments > TX_DESCRIPTORS_PER_PACKET) return false;
+      if (++segments > MAXIMUM_SEGMENTS) return false;
       total += length;
     }
     return total >= TX_PACKET_MINIMUM && total <= this.#init.maximumFrame;

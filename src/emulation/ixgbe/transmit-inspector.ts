@@ -23,6 +23,7 @@ import {
   TX_READ_ADDRESS_LOW,
   TX_READ_COMMAND,
   TX_READ_STATUS,
+  TX_REPORT_INTERVAL,
 } from '../../datasheet/ixgbe/descriptors.ts';
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { extract } from '../../datasheet/registers.ts';
@@ -35,8 +36,6 @@ import type { IxgbeRule } from './rules.ts';
 const ADVANCED_RESERVED = (3 << 16) | (1 << 26) | (1 << 28);
 const LEGACY_RESERVED = (1 << 28) | (1 << 31);
 const STATUS_RESERVED = 0xf;
-/** At least one descriptor in this many must ask for a report. */
-const REPORT_EVERY = 40;
 const OFFLOADS = TX_INSERT_IP_CHECKSUM | TX_INSERT_L4_CHECKSUM | TX_IPSEC;
 
 const { TXDCTL, HLREG0 } = ixgbe;
@@ -105,7 +104,7 @@ export class TransmitInspector {
     }
     if (reports && (command & TX_CMD_EOP) === 0) this.#record('tx.rs-without-eop', '');
     this.#sinceReport = reports ? 0 : this.#sinceReport + 1;
-    if (this.#sinceReport === REPORT_EVERY) this.#record('tx.rs-missing', `${REPORT_EVERY} descriptors`);
+    if (this.#sinceReport === TX_REPORT_INTERVAL) this.#record('tx.rs-missing', `${TX_REPORT_INTERVAL} descriptors`);
   }
 
   #inspectWhole(command: number, status: number, total: number): void {
