@@ -23,7 +23,7 @@ export class MappedRegisters implements RegisterFile {
 
   write32(offset: number, value: number): void {
     // Not Atomics.store, which V8 makes an exchange on x86: a locked one on a device's memory reads the register first, and
-    // stops the machine's other processors meanwhile. A plain store there is never overtaken by an earlier one; elsewhere
+    // stops the machine's other processors meanwhile. A plain store there never overtakes an earlier one; elsewhere
     // the atomic operation on ordinary memory before it sees to that.
     Atomics.add(order, 0, 0);
     this.#registers[this.#index(offset)] = value;

@@ -46,7 +46,7 @@ export const wireParameters = {
   rate: { syntax: 'RATE', meaning: 'line rate each way: bits per second (10G) or packets (1Mpps)', parse: parseRate },
   delay: { syntax: 'TIME', meaning: 'time on the way, each way: 50us, 2ms', parse: parseDuration },
   jitter: { syntax: 'TIME', meaning: 'up to so much more delay, at random; order is kept', parse: parseDuration },
-  loss: probability('probability that a frame is lost: 1e-3, 0.1%'),
+  loss: probability('probability that a frame is lost: 1e-3, 0.1%25 (a percent sign, as URIs have it)'),
   duplicate: probability('probability that a frame comes twice'),
   reorder: probability('probability that a frame is overtaken by the three after it'),
   corrupt: probability('probability that one bit of a frame is flipped'),

@@ -45,7 +45,7 @@ export function parseDuration(text: string): number {
 export function parseProbability(text: string): number {
   const match = new RegExp(`^${NUMBER}(%?)$`).exec(text);
   const probability = match ? Number(match[1]) / (match[2] === '%' ? 100 : 1) : Number.NaN;
-  if (!(probability >= 0 && probability <= 1)) throw new Error("must be a probability ('1e-3', '0.1%')");
+  if (!(probability >= 0 && probability <= 1)) throw new Error("must be a probability from 0 to 1 ('1e-3')");
   return probability;
 }
 

@@ -22,7 +22,7 @@ export interface IxgbeOptions {
   readonly rxRingSize?: number;
   /** Descriptors per transmit queue: a power of two, 64 … 4096. Default 512. */
   readonly txRingSize?: number;
-  /** Payload bytes of the largest frame, 68 … 9500. Above 1500, frames may arrive as chains of buffers. Default 1500. */
+  /** Payload bytes of the largest frame, 68 … 9500. Above 2026, frames may arrive as chains of buffers. Default 1500. */
   readonly mtu?: number;
   /** Receive every frame, whoever it is for. Default false. */
   readonly promiscuous?: boolean;
