@@ -24,11 +24,8 @@ const options: Options = new Command('npm run demo --')
   .parse()
   .opts();
 
-// A reader that goes away (| head) ends the demo; what it has made is cleared away on exit.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(1);
-});
+// A reader that goes away (| head, or the terminal) ends the demo; what it has made is cleared away on exit.
+process.stdout.on('error', () => process.exit(1));
 
 const interruption = new AbortController();
 const stop = (reason: string): void => interruption.abort(new Error(reason));

@@ -35,6 +35,23 @@ function stages(demo: DemoProcess): (string | undefined)[] {
   return [...new Set(demo.lines.filter(({ type }) => type === 'begin').map(({ stage }) => stage))];
 }
 
+/** What the stage, in its last try, came to. */
+function end(demo: DemoProcess, name: string): Record<string, unknown> {
+  const line = demo.lines.findLast(({ type, stage }) => type === 'end' && stage === name);
+  return { ...line };
+}
+
+function expectAllAccountedFor(demo: DemoProcess): void {
+  for (const stage of GENERATED) {
+    const { sent, arrived, dropped, wrong } = end(demo, stage) as unknown as Record<string, number>;
+    expect(arrived, stage).toBeGreaterThan(0);
+    expect(arrived + dropped, stage).toBe(sent);
+    expect(wrong, stage).toBe(0);
+    if (stage === 'overload') expect(dropped).toBeGreaterThan(0);
+    else expect(dropped, stage).toBe(0);
+  }
+}
+
 describe.runIf(haveTap)('the demo, with TAP interfaces', () => {
   it(
     'carries pings, a download and generated packets, and leaves nothing',
@@ -42,15 +59,10 @@ describe.runIf(haveTap)('the demo, with TAP interfaces', () => {
       const { demo, summary } = await run([]);
       expect(stages(demo)).toEqual(['namespaces', 'ping', 'download', ...GENERATED]);
       expect(summary).toMatchObject({ type: 'summary', passed: true, leftOut: [] });
-      expect(demo.lines.find(({ type, stage }) => type === 'end' && stage === 'ping')).toMatchObject({
-        sent: 5,
-        answered: 5,
-      });
-      expect(demo.lines.find(({ type, stage }) => type === 'end' && stage === 'download')).toMatchObject({
-        bytes: 8 * 2 ** 20,
-        violations: 0,
-      });
+      expect(end(demo, 'ping')).toMatchObject({ sent: 5, answered: 5 });
+      expect(end(demo, 'download')).toMatchObject({ bytes: 8 * 2 ** 20, violations: 0 });
       expect(demo.lines.some(({ type }) => type === 'rates')).toBe(true);
+      expectAllAccountedFor(demo);
       expect(networkNames().filter((name) => name.includes(`${demo.pid}`))).toEqual([]);
       expect(readdirSync(demo.directory)).toEqual([]);
     },
@@ -64,6 +76,8 @@ describe('the demo, with less', () => {
     async () => {
       const { demo, summary } = await run([], NOBODY);
       expect(stages(demo)).toEqual(['replay', ...GENERATED]);
+      expect(end(demo, 'replay')).toMatchObject({ packets: 5000, recorded: 5000, same: 5000 });
+      expectAllAccountedFor(demo);
       expect(summary).toMatchObject({
         passed: true,
         leftOut: [{ reason: expect.stringContaining('root') }],
