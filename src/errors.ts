@@ -24,6 +24,7 @@ export type IxyErrorCode =
   | 'ERR_SYSTEM' // any other failed system call
   | 'ERR_TIMEOUT'; // a bounded wait ran out
 
+/** Compare `code`, show `message`. What caused it, if anything, is the `cause`. */
 export class IxyError extends Error {
   readonly code: IxyErrorCode;
 

@@ -6,6 +6,7 @@ import type { PacketRecorder } from './packet-recorder.ts';
 import { DONE, poll } from './poll.ts';
 import { StreamEnd } from './stream-end.ts';
 
+/** What `capture` is asked for. */
 export interface CaptureOptions {
   readonly signal?: AbortSignal | undefined;
   /** Packets to receive; default: without end. */
@@ -14,6 +15,7 @@ export interface CaptureOptions {
   readonly batchSize?: number | undefined;
 }
 
+/** What `capture` did. */
 export interface CaptureSummary {
   /** Packets received: those recorded, and those dropped because the reader of a pipe was too slow. */
   readonly received: number;

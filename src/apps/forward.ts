@@ -10,6 +10,7 @@ import { StreamEnd } from './stream-end.ts';
 /** What any batch can hold. */
 const LARGEST_BURST = 4096;
 
+/** How a `Forwarder` works. */
 export interface ForwarderOptions {
   /** Most packets per burst, 1 … 4096; default 64. */
   readonly batchSize?: number | undefined;
@@ -30,10 +31,12 @@ export interface ForwarderOptions {
   readonly whenFull?: 'drop' | 'wait' | undefined;
 }
 
+/** What `forward` is asked for: how to work, and when to end. */
 export interface ForwardOptions extends ForwarderOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What passed one way, by the names of the ports. */
 export interface DirectionSummary {
   readonly from: string;
   readonly to: string;

@@ -14,6 +14,7 @@ import { TransmitDrain } from './drain.ts';
 import { DONE, poll } from './poll.ts';
 import { type PacketRate, packetsPerSecond, TokenBucket } from './token-bucket.ts';
 
+/** What a `Generator` sends, how fast, and how much. */
 export interface GeneratorOptions {
   /** At most 2048 bytes, what one buffer holds. */
   readonly template: PacketTemplate;
@@ -29,10 +30,12 @@ export interface GeneratorOptions {
   readonly now?: () => number;
 }
 
+/** What `generate` is asked for: what to send, and when to end. */
 export interface GenerateOptions extends GeneratorOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What `generate` sent. */
 export interface GenerateSummary {
   /** Packets given to the port, and their bytes without CRC. */
   readonly packets: number;

@@ -5,6 +5,7 @@ import { CaptureWriter, type CaptureWriterOptions } from '../packets/index.ts';
 import { BurstClock } from './burst-clock.ts';
 import { CaptureOutput } from './capture-output.ts';
 
+/** A capture file that grows while packets pass. The caller closes it. */
 export class PacketRecorder {
   /** Packets written. */
   recorded = 0;

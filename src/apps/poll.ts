@@ -13,6 +13,7 @@ export const DONE = -1;
  */
 export type Step = () => number | undefined;
 
+/** When a loop ends, and how it shares its thread with the event loop. All times in milliseconds. */
 export interface PollOptions {
   /** Ends the loop; looked at between slices. */
   readonly signal?: AbortSignal | undefined;

@@ -2,6 +2,7 @@
 import type { DeviceStatistics, NetDevice } from '../drivers/net-device.ts';
 import { WIRE_OVERHEAD } from './token-bucket.ts';
 
+/** What passed one way, and how fast. */
 export interface DirectionRates {
   /** Packets and bytes (without CRC) in the interval. */
   readonly packets: number;
@@ -28,6 +29,7 @@ export function withDrops(port: Counted, direction: { readonly dropped: number }
   };
 }
 
+/** What one port did in an interval. */
 export interface PortRates {
   readonly port: string;
   /** Length of the interval. */

@@ -15,6 +15,7 @@ export function packetsPerSecond(rate: PacketRate, size: number): number {
 /** Milliseconds that a sender may be behind and still make up for; a longer stall is forgiven. */
 const LONGEST_LAG = 100;
 
+/** A rate limit that is asked, and told what was used. */
 export class TokenBucket {
   readonly #perMillisecond: number;
   #origin: number;

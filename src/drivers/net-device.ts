@@ -5,6 +5,7 @@ import type { EventEmitter } from 'node:events';
 import type { PacketBatch } from '../memory/packet-batch.ts';
 import type { PacketPool } from '../memory/packet-pool.ts';
 
+/** A link, as it was when asked for. */
 export interface LinkState {
   readonly up: boolean;
   /** Mbit/s; 0 while the link is down. */
@@ -12,6 +13,7 @@ export interface LinkState {
   readonly fullDuplex: boolean;
 }
 
+/** Where received packets come from. It belongs to the thread that opened the port. */
 export interface RxQueue {
   /** Where this queue's buffers come from; `receive` makes it the batch's pool. */
   readonly pool: PacketPool;
@@ -23,6 +25,7 @@ export interface RxQueue {
   receive(batch: PacketBatch): number;
 }
 
+/** Where packets to send go. It belongs to the thread that opened the port. */
 export interface TxQueue {
   /**
    * Queues packets from the front of `batch`; returns how many. Those belong to the device and go back to their pool
@@ -55,6 +58,7 @@ export interface DeviceCapabilities {
   readonly features: readonly string[];
 }
 
+/** What a device emits, with what listeners get. */
 export interface NetDeviceEvents {
   /** The link went up or down, or changed its speed. */
   link: [LinkState];
@@ -63,6 +67,7 @@ export interface NetDeviceEvents {
   closed: [];
 }
 
+/** An open port: a NIC, real or emulated, a TAP interface, a capture file. Whoever opened it closes it. */
 export interface NetDevice extends EventEmitter<NetDeviceEvents> {
   /** The port's name: its PCI address or URI. */
   readonly name: string;
@@ -86,9 +91,13 @@ export interface NetDevice extends EventEmitter<NetDeviceEvents> {
   link(): LinkState;
   /** Waits until the link is up; throws `ERR_TIMEOUT`. Default 10,000 ms. */
   waitForLink(timeoutMilliseconds?: number): Promise<LinkState>;
+  /** Makes `mac` the station's address until the port is closed. NICs throw `ERR_ARGUMENT` for what no station may have. */
   setMac(mac: string): void;
+  /** Whether to receive every good frame, whoever it is for. Ports without a filter always do. */
   setPromiscuous(enabled: boolean): void;
+  /** Whether to receive every multicast frame. */
   setAllMulticast(enabled: boolean): void;
+  /** Totals as of now; may read a few dozen registers. After `close`, what they were then. */
   statistics(): DeviceStatistics;
   /** Every counter the device has, by its own names, as totals. */
   counters(): Record<string, number>;

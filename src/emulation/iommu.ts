@@ -24,6 +24,7 @@ interface Mapping {
   users: number;
 }
 
+/** An address space that exists for emulated devices only; maps up to 2 GiB at once. */
 export class EmulatedDomain implements DmaDomain {
   /** The domain of all emulated devices of this process, unless they are given another. */
   static readonly shared = new EmulatedDomain();

@@ -8,6 +8,7 @@ export interface RuleText {
   readonly level: 'broken' | 'advice';
 }
 
+/** A rule that was broken, and where. */
 export interface Violation<Rule extends string = string> extends RuleText {
   readonly rule: Rule;
   /** Register concerned, by name. */

@@ -19,6 +19,7 @@ const MAXIMUM_SLICES = 1000;
 const BURST = 64;
 const NANOSECONDS = 1e6;
 
+/** A clock, and the devices that live by it. For tests: the caller decides when anything happens. */
 export class Simulation {
   readonly #models: Steppable[] = [];
   #now = 0;

@@ -17,6 +17,7 @@ const OWNER_NAMES = ['the pool (it is free)', 'the application', 'a receive ring
 /** What freed buffers are filled with; anything else found there later was written after the free. */
 const POISON = 0x6b;
 
+/** A pool that checks who owns what. Its errors are `ERR_PACKET_OWNERSHIP` and name the packet. */
 export class CheckedPacketPool extends PacketPool {
   /** By packet: one of `OWNER_…`. */
   readonly owners: Uint8Array;

@@ -2,6 +2,7 @@
 import { checkInteger, IxyError } from '../errors.ts';
 import type { PacketPool } from './packet-pool.ts';
 
+/** Packets of one pool, up to `capacity` of them. The caller owns those in it. */
 export class PacketBatch {
   /** Packet numbers; the first `length` are valid. */
   readonly packets: Int32Array;

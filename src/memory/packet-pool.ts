@@ -13,6 +13,7 @@ export const NO_PACKET = -1;
  * lines of all packets fall into the same few sets of the L1 cache and evict each other.
  */
 export const SLOT_STRIDE = 2112;
+/** Bytes in front of a fresh packet's data: room for headers that are put before it. */
 export const DEFAULT_HEADROOM = 64;
 
 /**
@@ -39,6 +40,7 @@ interface Mapping extends PacketAddresses {
   users: number;
 }
 
+/** How a pool is called, and what becomes of its memory. */
 export interface PacketPoolOptions {
   /** Shown in messages. */
   readonly name?: string;
@@ -46,6 +48,7 @@ export interface PacketPoolOptions {
   readonly onRelease?: () => void;
 }
 
+/** Equal buffers of 2048 bytes and 64 of headroom. Whoever makes a pool closes it. */
 export class PacketPool {
   readonly name: string;
   readonly memory: DmaMemory;
@@ -208,6 +211,7 @@ export class PacketPool {
     return mapping;
   }
 
+  /** Takes back one `retain`. Throws `ERR_DMA_UNMAPPED` if there was none. No device may use the addresses any more. */
   release(domain: DmaDomain): void {
     const mapping = this.#mappings.get(domain);
     if (!mapping) throw new IxyError('ERR_DMA_UNMAPPED', `${this.name}: released in a domain that does not use it`);

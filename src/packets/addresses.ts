@@ -5,6 +5,7 @@
 import { IxyError } from '../errors.ts';
 import { read16, read32, write16, write32 } from './bytes.ts';
 
+/** ff:ff:ff:ff:ff:ff. */
 export const BROADCAST_MAC = 0xffff_ffff_ffff;
 
 /** Loads the 48-bit MAC address at `offset`. */
@@ -12,6 +13,7 @@ export function readMac(bytes: Uint8Array, offset: number): number {
   return read16(bytes, offset) * 0x1_0000_0000 + read32(bytes, offset + 2);
 }
 
+/** Stores a 48-bit MAC address at `offset`. */
 export function writeMac(bytes: Uint8Array, offset: number, mac: number): void {
   write16(bytes, offset, Math.floor(mac / 0x1_0000_0000));
   write32(bytes, offset + 2, mac);
@@ -46,6 +48,7 @@ export function parseIpv4(text: string): number {
   return parts.reduce((address, part) => address * 256 + Number(part), 0);
 }
 
+/** Dotted decimal, of an address of 32 bits, signed or not. */
 export function formatIpv4(address: number): string {
   return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 }

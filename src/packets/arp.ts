@@ -10,6 +10,7 @@ export const ARP_REPLY = 2;
 
 const HARDWARE_ETHERNET = 1;
 
+/** A cursor over an ARP packet for IPv4 over Ethernet; see `HeaderView`. */
 export class ArpView extends HeaderView {
   /** Writes the fixed part: Ethernet and IPv4, and the lengths of their addresses. */
   initialize(): void {

@@ -23,4 +23,5 @@ export class CaptureRecord {
   interfaceIndex = 0;
 }
 
+/** The two formats that are read and written. */
 export type CaptureFormat = 'pcap' | 'pcapng';

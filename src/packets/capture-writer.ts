@@ -8,6 +8,7 @@ import { PcapngEncoder } from './pcapng-encoder.ts';
 /** Takes `bytes[0 … length-1]`; the bytes are the writer's and change after the call. */
 export type CaptureSink = (bytes: Uint8Array, length: number) => void;
 
+/** How a capture is written. */
 export interface CaptureWriterOptions {
   /** Default 'pcap'. */
   readonly format?: CaptureFormat;

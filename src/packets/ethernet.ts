@@ -20,6 +20,7 @@ export function isVlanType(etherType: number): boolean {
   return etherType === ETHERTYPE_VLAN || etherType === ETHERTYPE_SERVICE_VLAN;
 }
 
+/** A cursor over an Ethernet header; see `HeaderView`. */
 export class EthernetView extends HeaderView {
   /** 48 bits; see `formatMac`. */
   get destination(): number {

@@ -9,6 +9,7 @@ export const ICMP_DESTINATION_UNREACHABLE = 3;
 export const ICMP_ECHO_REQUEST = 8;
 export const ICMP_TIME_EXCEEDED = 11;
 
+/** A cursor over an ICMP header; see `HeaderView`. */
 export class IcmpView extends HeaderView {
   get type(): number {
     return this.bytes[this.offset];

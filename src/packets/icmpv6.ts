@@ -10,6 +10,7 @@ export const ICMPV6_ECHO_REPLY = 129;
 export const ICMPV6_NEIGHBOR_SOLICITATION = 135;
 export const ICMPV6_NEIGHBOR_ADVERTISEMENT = 136;
 
+/** A cursor over an ICMPv6 header; see `HeaderView`. */
 export class Icmpv6View extends HeaderView {
   get type(): number {
     return this.bytes[this.offset];

@@ -11,6 +11,7 @@ const DONT_FRAGMENT = 0x4000;
 const MORE_FRAGMENTS = 0x2000;
 const FRAGMENT_OFFSET_MASK = 0x1fff;
 
+/** A cursor over an IPv4 header; see `HeaderView`. */
 export class Ipv4View extends HeaderView implements PseudoHeader {
   get version(): number {
     return this.bytes[this.offset] >>> 4;

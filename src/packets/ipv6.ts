@@ -11,6 +11,7 @@ export const IPV6_ADDRESS_LENGTH = 16;
 const SOURCE = 8;
 const DESTINATION = 24;
 
+/** A cursor over an IPv6 header; see `HeaderView`. */
 export class Ipv6View extends HeaderView implements PseudoHeader {
   get version(): number {
     return this.bytes[this.offset] >>> 4;

@@ -79,6 +79,7 @@ export interface IcmpDescription {
   readonly sequenceNumber?: number;
 }
 
+/** A frame: Ethernet, and what it carries. `PacketTemplate` calculates lengths and checksums. */
 export interface PacketDescription {
   /**
    * Bytes of the frame without its CRC, from 60 on: the payload is filled up with zeros to reach it, and every length

@@ -8,6 +8,7 @@ import { checksumsValid } from './verify.ts';
 /** Numbers whose upper half is this or more are not exact in JavaScript, and nothing here writes them. */
 const HIGH_LIMIT = 0x20_0000;
 
+/** What the checker knows beforehand. */
 export interface SequenceCheckerOptions {
   /** Default: `DEFAULT_SEQUENCE_MAGIC`. */
   readonly magic?: number;

@@ -5,6 +5,7 @@
 import { read32, readInt32, write32 } from './bytes.ts';
 import { HeaderView } from './header-view.ts';
 
+/** Bytes that a number takes in the payload. */
 export const SEQUENCE_STAMP_LENGTH = 12;
 
 /** 'ixy!' in ASCII. */

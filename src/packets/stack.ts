@@ -21,6 +21,7 @@ export type StackEnd =
   | 'truncated' // a header does not fit into the bytes that are left
   | 'malformed'; // a header contradicts itself or the one around it
 
+/** A header that the walk knows. */
 export type StackLayer = 'ethernet' | 'vlan' | 'arp' | 'ipv4' | 'ipv6' | 'icmp' | 'icmpv6' | 'udp' | 'tcp';
 
 /** No such header in the frame. */

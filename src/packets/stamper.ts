@@ -26,6 +26,7 @@ export interface PortRange {
   readonly step?: number;
 }
 
+/** What differs from packet to packet; without any, nothing does. */
 export interface StampOptions {
   /** Of the template's IP version; IPv6 addresses may differ from it and each other in their last 32 bits only. */
   readonly sourceIp?: AddressRange;

@@ -16,6 +16,7 @@ export const TCP_URG = 0x20;
 export const TCP_ECE = 0x40;
 export const TCP_CWR = 0x80;
 
+/** A cursor over a TCP header; see `HeaderView`. */
 export class TcpView extends HeaderView {
   get sourcePort(): number {
     return read16(this.bytes, this.offset);

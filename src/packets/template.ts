@@ -8,6 +8,7 @@ import { encodeHeaders, headersLength } from './template-headers.ts';
 /** The longest IP packet behind an Ethernet header with two tags. */
 const MAXIMUM_SIZE = 65_535 + 22;
 
+/** One packet, ready to be copied. */
 export class PacketTemplate {
   /** The whole packet, checksums included. A change here shows in every later `write`. */
   readonly bytes: Uint8Array;

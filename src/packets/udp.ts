@@ -6,6 +6,7 @@ import { IP_PROTOCOL_UDP, type PseudoHeader } from './ip.ts';
 
 export const UDP_HEADER_LENGTH = 8;
 
+/** A cursor over a UDP header; see `HeaderView`. */
 export class UdpView extends HeaderView {
   get sourcePort(): number {
     return read16(this.bytes, this.offset);

@@ -2,6 +2,7 @@
 import type { DmaMemory } from '../memory/dma-memory.ts';
 import type { PacketPool } from '../memory/packet-pool.ts';
 
+/** What `open` is asked for. Each kind of port takes what applies to it; more queues than it has are `ERR_ARGUMENT`. */
 export interface OpenOptions {
   /** Receive and transmit queues; default 1. Ports without a NIC have one each. */
   readonly rxQueues?: number;

@@ -4,6 +4,7 @@
  */
 import { IxyError } from '../errors.ts';
 
+/** A port URI, taken apart. */
 export interface PortUri {
   /** 'tap', 'pcap', 'emulated', …; 'pci' for a bare PCI address. */
   readonly scheme: string;

@@ -27,6 +27,7 @@ const CRC_BYTES = 4;
 /** The counters behind `statistics()`. */
 const SUMMARISED = 'QPRC QBRC GPTC GOTC MPC QPRDC RUC ROC CRCERRS RFC RLEC ILLERRC'.split(' ');
 
+/** What `openIxgbe` resolves to. See `NetDevice` for what all ports have in common. */
 export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDevice {
   readonly driver = 'ixgbe';
   readonly name: string;

@@ -11,6 +11,7 @@ export interface Logger {
   warn(message: string): void;
 }
 
+/** What `openIxgbe` is asked for. Values out of range throw `ERR_ARGUMENT`. */
 export interface IxgbeOptions {
   /** Gives at least `minimumBytes` of memory that `device.dma` can map; the driver frees it. */
   readonly allocateMemory: (minimumBytes: number) => DmaMemory;

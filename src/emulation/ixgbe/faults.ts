@@ -11,6 +11,7 @@ interface Schedule {
   readonly count?: number;
 }
 
+/** One kind of misbehaviour, and when it strikes. */
 export type Fault = Schedule &
   (
     | { readonly kind: 'stuck-reset' } // event: a reset. RST never clears
@@ -23,6 +24,7 @@ export type Fault = Schedule &
     | { readonly kind: 'eeprom-checksum' } // event: a read of the EEPROM's checksum word
   );
 
+/** Name of a kind of fault. */
 export type FaultKind = Fault['kind'];
 
 interface Armed {
@@ -31,6 +33,7 @@ interface Armed {
   count: number;
 }
 
+/** The faults of one device: at most one of each kind. */
 export class Faults {
   /** Whether any fault is armed; hot paths look at this alone. */
   armed = false;

@@ -34,6 +34,7 @@ export const IXGBE_82599_SFP = 0x10fb;
 export const DEFAULT_MAC = '02:00:00:82:59:90';
 const ALL_ONES = 0xffff_ffff;
 
+/** What the model is made of. */
 export interface IxgbeModelOptions {
   /** Six bytes; what the EEPROM says. */
   readonly mac: Uint8Array;
@@ -46,6 +47,7 @@ export interface IxgbeModelOptions {
   readonly doorbells?: SharedArrayBuffer;
 }
 
+/** The NIC itself, without PCI around it: registers, rings, wire, and what it has noticed about its driver. */
 export class IxgbeModel {
   readonly config: ConfigSpace;
   /** RX and TX tails, as plain stores; see `RegisterFile.doorbells`. */

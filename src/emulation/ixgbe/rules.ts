@@ -12,6 +12,7 @@ function advice(section: string, message: string): RuleText {
   return { section, message, level: 'advice' };
 }
 
+/** Every rule by its name; docs/emulation.md has them as a table. */
 export const IXGBE_RULES = {
   'register.unknown': broken('8.2.3', 'no register lies at this offset'),
   'register.read-only': broken('8.2.3', 'a read-only register was written'),
@@ -86,5 +87,6 @@ export const IXGBE_RULES = {
   'statistics.high-first': broken('8.2.3.23', 'the low half of a counter must be read before the high half'),
 } as const satisfies Readonly<Record<string, RuleText>>;
 
+/** Name of a rule. */
 export type IxgbeRule = keyof typeof IXGBE_RULES;
 export type IxgbeJudge = Judge<IxgbeRule>;

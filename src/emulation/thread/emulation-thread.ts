@@ -23,6 +23,7 @@ function programFile(): string {
   return path;
 }
 
+/** The thread that `ThreadedPciDevice`s share by name. It begins with its first device and ends with its last. */
 export class EmulationThread implements DomainFollower {
   static readonly #named = new Map<string, EmulationThread>();
 

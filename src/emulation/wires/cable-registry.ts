@@ -3,6 +3,7 @@ import { IxyError } from '../../errors.ts';
 import { Cable, type CableEnd, type CableOptions } from './cable.ts';
 import type { WireCounters } from './counters.ts';
 
+/** The cables of one thread; NICs that share one must get their wires from the same registry. */
 export class CableRegistry {
   readonly #cables = new Map<string, Cable>();
 

@@ -12,6 +12,7 @@ export interface CableOptions extends FrameRingSize {
   readonly speed?: number;
 }
 
+/** Both ends of a cable. */
 export class Cable {
   /** The two ends; plug one into each NIC. */
   readonly ends: readonly [CableEnd, CableEnd];

@@ -15,6 +15,7 @@ export interface CallbackWireOptions extends FrameRingSize {
   readonly counters?: WireCounters;
 }
 
+/** A wire's end for programs: frames in and out as bytes. */
 export class CallbackWire extends QueuedWire {
   /** Set it to false to pull the cable. */
   connected = true;

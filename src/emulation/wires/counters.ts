@@ -36,6 +36,7 @@ const CHECK = [
 export type DirectionStatistics = Readonly<Record<(typeof DIRECTION)[number], number>>;
 export type CheckStatistics = Readonly<Record<(typeof CHECK)[number], number>>;
 
+/** What a wire counted, by name. */
 export interface WireStatistics {
   /** From the NIC to the far end. */
   readonly sent: DirectionStatistics;
@@ -68,6 +69,7 @@ export const CHECK_DUPLICATED = CHECKED + 2;
 export const CHECK_REORDERED = CHECKED + 3;
 export const CHECK_CORRUPTED = CHECKED + 4;
 export const CHECK_FOREIGN = CHECKED + 5;
+/** Index of what is not 0 once the far end will never send again. */
 export const ENDED = CHECKED + CHECK.length;
 const COUNT = ENDED + 1;
 

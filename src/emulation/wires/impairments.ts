@@ -7,6 +7,7 @@ import type { FrameSink } from '../wire.ts';
 import { RECEIVED, SENT, type Wire, type WireCounters } from './counters.ts';
 import { ImpairedLane } from './impaired-lane.ts';
 
+/** What is bad about a line; nothing by default. Values out of range throw `ERR_ARGUMENT`. */
 export interface Impairments {
   /** Line rate in bit/s. A frame takes its bytes and 24 more: preamble, CRC and inter-frame gap. Default: no limit. */
   readonly bitsPerSecond?: number;

@@ -14,6 +14,7 @@ import { NullWire } from './null-wire.ts';
 import { TapWire } from './tap.ts';
 import type { TapOptions } from './tap-device.ts';
 
+/** Kinds of far ends. */
 export type Medium =
   | { readonly kind: 'null' }
   | ({ readonly kind: 'loopback' } & FrameRingSize)
@@ -22,6 +23,7 @@ export type Medium =
   | ({ readonly kind: 'generator' } & GeneratorOptions)
   | ({ readonly kind: 'cable'; readonly name: string } & CableOptions);
 
+/** A wire in words, for `createWire` or a `ThreadedPciDevice`. */
 export type WireSpec = Medium & {
   readonly impairments?: Impairments;
   /**
