@@ -50,7 +50,7 @@ export class PacketBatch {
     const { packets, offsets } = this;
     const first = this.length;
     const room = this.capacity - first;
-    const taken = pool.take(packets, first, count < room ? count : room);
+    const taken = pool.take(packets, first, Math.min(count, room));
     for (let i = first, end = first + taken; i < end; i++) offsets[i] = pool.offset(packets[i]);
     this.length = first + taken;
     return taken;
