@@ -81,12 +81,13 @@ export class Report {
   }
 
   #show(stage: Stage): void {
-    const { checks, figures } = stage;
-    const lines = [...stage.notes.map((note) => `  ${note}`), ...checks.map(line)];
+    const { checks, notes, figures } = stage;
+    const lines = [...notes.map((note) => `  ${note}`), ...checks.map(line)];
     const data = {
       type: 'end',
       stage: stage.name,
       checks: checks.map(({ passed, text }) => ({ passed, text })),
+      notes,
       ...figures,
     };
     if (stage.live) {

@@ -1,13 +1,19 @@
-import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { available } from '../support/features.ts';
+import { temporaryDirectory } from '../support/process.ts';
 import { haveTap } from '../support/tap.ts';
 import { DemoProcess, networkNames } from './demo-process.ts';
 
 const TIMEOUT = 60_000;
 const GENERATED = ['full-speed', 'overload', 'below-limit'];
 const NOBODY = { uid: 65_534, gid: 65_534 };
+
+function pathOf(program: string): string {
+  return execFileSync('/bin/sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim();
+}
 
 function whyNotNobody(): string | undefined {
   if (process.getuid?.() !== 0) return 'not root';
@@ -71,6 +77,20 @@ describe.runIf(haveTap)('the demo, with TAP interfaces', () => {
 });
 
 describe('the demo, with less', () => {
+  it.runIf(haveTap)(
+    'sends UDP packets where there is no ping',
+    async () => {
+      const programs = temporaryDirectory();
+      for (const name of ['ip', 'unshare']) symlinkSync(pathOf(name), join(programs, name));
+      const demo = new DemoProcess(['--quick', '--json'], { env: { PATH: programs } });
+      await demo.reached('download');
+      expect(end(demo, 'ping')).toMatchObject({ sent: 5, answered: 5, notes: [expect.stringContaining('UDP')] });
+      demo.child.kill('SIGTERM');
+      expect(await demo.end()).toBe(143);
+    },
+    TIMEOUT,
+  );
+
   it.runIf(canBeNobody)(
     'says that it takes root, and replays a capture instead',
     async () => {
