@@ -1,0 +1,66 @@
+/** A virtual machine: what a test asks for, and QEMU's command line for it. */
+import { type Nic, nicArguments } from './nics.ts';
+import { AGENT, INITRD, KERNEL, PROJECT } from './setup.ts';
+
+export interface Machine {
+  readonly nics: readonly Nic[];
+  /** An IOMMU (VT-d) that translates, and remaps interrupts. Default: none. */
+  readonly iommu?: boolean;
+  /** The test needs VFIO's no-IOMMU mode, whose modules are built apart. */
+  readonly noIommuMode?: boolean;
+  /** Modules to load before the tests; those of the NICs and what they depend on come by themselves. */
+  readonly modules?: readonly string[];
+  /** Huge pages of 2 MiB. Default: none. */
+  readonly hugePages?: number;
+  /** MiB of memory. Default: 1024. */
+  readonly memory?: number;
+  /** Further words for the kernel's command line. */
+  readonly kernelArguments?: readonly string[];
+}
+
+/** Descriptors that QEMU inherits: sockets for the agent's serial port and for the monitor. */
+export const AGENT_DESCRIPTOR = 3;
+export const MONITOR_DESCRIPTOR = 4;
+
+/** `share`: a directory for files and the console's log, which the guest can write. */
+export function qemuArguments(machine: Machine, share: string): string[] {
+  return [
+    ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2'],
+    ...['-m', String(machine.memory ?? 1024)],
+    ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
+    ...['-kernel', `${KERNEL}/vmlinux`, '-initrd', INITRD, '-append', kernelCommandLine(machine)],
+    ...['-serial', `file:${consoleLog(share)}`],
+    ...['-chardev', `socket,id=agent,fd=${AGENT_DESCRIPTOR}`, '-serial', 'chardev:agent'],
+    ...['-chardev', `socket,id=monitor,fd=${MONITOR_DESCRIPTOR}`, '-mon', 'chardev=monitor,mode=control'],
+    // The IOMMU comes before the devices behind it.
+    ...(machine.iommu ? ['-device', 'intel-iommu,intremap=on'] : []),
+    ...fileSystem('root', '/', 0x1d, ',readonly=on'),
+    ...fileSystem('share', share, 0x1e),
+    ...machine.nics.flatMap((nic) => nicArguments(nic, machine.iommu ?? false)),
+  ];
+}
+
+export function consoleLog(share: string): string {
+  return `${share}/console.log`;
+}
+
+function fileSystem(tag: string, path: string, slot: number, options = ''): string[] {
+  return [
+    ...['-fsdev', `local,id=${tag},path=${path},security_model=none,multidevs=remap${options}`],
+    ...['-device', `virtio-9p-pci,fsdev=${tag},mount_tag=${tag},disable-legacy=on,addr=${slot.toString(16)}`],
+  ];
+}
+
+function kernelCommandLine(machine: Machine): string {
+  return [
+    'console=ttyS0 loglevel=4',
+    // A panic ends QEMU (-no-reboot) instead of hanging.
+    'panic=-1',
+    // What an emulated machine need not spend time on: waiting for entropy, calibrating clocks, hardening.
+    'random.trust_cpu=on tsc=reliable no_timer_check mitigations=off',
+    ...(machine.iommu ? ['intel_iommu=on'] : []),
+    ...(machine.kernelArguments ?? []),
+    // Words that the kernel does not know become the environment of the first process.
+    `agent=${AGENT} project=${PROJECT} kernel=${KERNEL}`,
+  ].join(' ');
+}
