@@ -43,6 +43,7 @@ static Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   ExportIo(exports);
   ExportMemory(exports);
   ExportMessages(exports);
+  ExportWatches(exports);
   return exports;
 }
 

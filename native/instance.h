@@ -5,11 +5,13 @@
 
 #include "arguments.h"
 #include "mappings.h"
+#include "watches.h"
 
 namespace ixy {
 
 struct Instance {
   Mappings mappings;
+  Watches watches;
 
   static Instance& Of(Napi::Env env) { return *env.GetInstanceData<Instance>(); }
 };
@@ -20,6 +22,7 @@ void ExportEvents(Napi::Object exports);
 void ExportIo(Napi::Object exports);
 void ExportMemory(Napi::Object exports);
 void ExportMessages(Napi::Object exports);
+void ExportWatches(Napi::Object exports);
 
 template <typename Function>
 void Export(Napi::Object exports, const char* name, Function function) {

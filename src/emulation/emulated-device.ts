@@ -8,6 +8,7 @@ import {
   type PciDevice,
   type RegisterFile,
 } from '../pci/pci-device.ts';
+import { wordRegisters } from '../pci/word-registers.ts';
 import { EmulatedDomain } from './iommu.ts';
 import { MSIX_BAR } from './ixgbe/config.ts';
 import { macBytes } from './ixgbe/mac-bytes.ts';
@@ -65,20 +66,15 @@ export class EmulatedPciDevice implements PciDevice {
     const size = this.model.barSize(index);
     if (size === 0) throw new IxyError('ERR_ARGUMENT', `${this.address}: the device has no memory BAR ${index}`);
     const { model } = this;
-    const file: RegisterFile =
-      index === MSIX_BAR
-        ? {
-            size,
-            read32: (offset) => model.readMsix(offset),
-            write32: (offset, value) => model.writeMsix(offset, value),
-            doorbells: new Int32Array(0),
-          }
-        : {
-            size,
-            read32: (offset) => model.readRegister(offset),
-            write32: (offset, value) => model.writeRegister(offset, value),
-            doorbells: model.doorbells,
-          };
+    const msix = index === MSIX_BAR;
+    const file = wordRegisters(this.address, {
+      size,
+      read32: msix ? (offset) => model.readMsix(offset) : (offset) => model.readRegister(offset),
+      write32: msix
+        ? (offset, value) => model.writeMsix(offset, value)
+        : (offset, value) => model.writeRegister(offset, value),
+      doorbells: msix ? new Int32Array(0) : model.doorbells,
+    });
     this.#bars.set(index, file);
     return file;
   }

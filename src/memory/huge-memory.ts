@@ -1,10 +1,11 @@
 /** DMA memory of huge pages: contiguous for a device up to 2 MiB or 1 GiB, locked, and never moved or swapped. */
-import { closeSync, ftruncateSync, openSync, readFileSync, statfsSync, unlinkSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, statfsSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkInteger, IxyError } from '../errors.ts';
 import { addon } from '../native/addon.ts';
 import type { DmaMemory } from './dma-memory.ts';
 import { HUGE_PAGE_1_GIB, HUGE_PAGE_2_MIB, type HugePageSize, hugePageShortage } from './huge-pages.ts';
+import { lockLimit, RAISE_LOCK_LIMIT } from './lock-limit.ts';
 
 export interface HugeMemoryOptions {
   /** Default: 2 MiB. With `directory`, what is mounted there decides. */
@@ -89,8 +90,7 @@ function explain(error: unknown, size: number, pageSize: HugePageSize): unknown 
     case 'EPERM':
       return new IxyError(
         'ERR_PERMISSION',
-        `${size} bytes of DMA memory must be locked, but this process may lock ${lockLimit()}; ` +
-          'raise the limit (ulimit -l unlimited, or LimitMEMLOCK=infinity in a systemd unit), or run as root',
+        `${size} bytes of DMA memory must be locked, but this process may lock ${allowance()}; ${RAISE_LOCK_LIMIT}`,
         { cause: error },
       );
     default:
@@ -98,11 +98,10 @@ function explain(error: unknown, size: number, pageSize: HugePageSize): unknown 
   }
 }
 
-/** The soft limit, in words: '8388608 bytes'. */
-function lockLimit(): string {
-  const limits = readFileSync('/proc/self/limits', 'utf8');
-  const soft = /^Max locked memory +(\S+)/m.exec(limits)?.[1];
-  return soft === undefined || soft === 'unlimited' ? 'less' : `${soft} bytes`;
+/** The limit, in words: '8388608 bytes'. */
+function allowance(): string {
+  const { limit } = lockLimit();
+  return Number.isFinite(limit) ? `${limit} bytes` : 'less';
 }
 
 class HugeMemory implements DmaMemory {

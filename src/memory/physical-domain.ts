@@ -17,6 +17,9 @@ interface Mapping {
 const ENTRY_BYTES = 8;
 
 export class PhysicalDomain implements DmaDomain {
+  /** The domain of all devices that see physical memory. */
+  static readonly shared = new PhysicalDomain();
+
   readonly #pagemap: string;
   readonly #mappings = new Map<DmaMemory, Mapping>();
 

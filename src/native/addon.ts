@@ -97,6 +97,17 @@ export interface Addon {
    */
   epollWait(epoll: number, ready: Int32Array, timeoutMilliseconds: number): number;
 
+  /**
+   * Has the event loop call `callback` for as long as `descriptor` is readable, or in error: the callback reads it, or is
+   * called again at once. Returns a token. The watch alone keeps no process from ending. The descriptor becomes
+   * non-blocking, and is duplicated: closing the original does not end the watch.
+   */
+  watch(descriptor: number, callback: () => void): number;
+  /** Ends a watch; no callback comes any more. Throws if the token is not watched. */
+  unwatch(token: number): void;
+  /** Whether the watch keeps the event loop, and so the process, from ending. */
+  keepWatchAlive(token: number, enabled: boolean): void;
+
   /** A connected pair of Unix sockets of `type` (`SOCK_STREAM` or `SOCK_SEQPACKET`, `| SOCK_NONBLOCK`), close-on-exec. */
   socketPair(type: number): [number, number];
   /** Sends `data` (at least a byte) with `descriptors` attached; the count of bytes sent, or −1 where it would block. */

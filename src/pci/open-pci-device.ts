@@ -1,22 +1,41 @@
 /** From a PCI address to a device: which way of access it takes, and why one must not be touched. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { IxyError } from '../errors.ts';
 import { knownOrNear } from '../near-match.ts';
 import { formatPciAddress, parsePciAddress } from './pci-address.ts';
 import type { PciDevice } from './pci-device.ts';
 import { isNetworkDevice, type PciDeviceInfo, Sysfs } from './sysfs.ts';
 import { SysfsDevice } from './sysfs-device.ts';
+import { VfioDevice } from './vfio/device.ts';
 
 /** Drivers that keep the kernel's hands off a device and leave its registers to user space. */
 const STAND_INS: readonly string[] = ['uio_pci_generic', 'pci-stub'];
 
+/** The driver that hands a device to VFIO. */
+const VFIO_PCI = 'vfio-pci';
+
+export interface OpenPciOptions {
+  /**
+   * Without an IOMMU: let a device that vfio-pci has do DMA all the same, to physical addresses, anywhere. A bug in a driver
+   * may then overwrite any memory of the machine. Default false.
+   */
+  readonly unsafeNoIommu?: boolean;
+  /** For tests. */
+  readonly sysfs?: Sysfs;
+  readonly vfioDirectory?: string;
+}
+
 /**
- * Opens the network controller at `address` ('0000:03:00.0' or '03:00.0'); the caller closes it.
+ * Opens the network controller at `address` ('0000:03:00.0' or '03:00.0'); the caller closes it. A device that is bound to
+ * vfio-pci is reached through VFIO, any other that no kernel driver uses through sysfs.
  *
  * Throws `ERR_ARGUMENT` for what is no PCI address, `ERR_DEVICE_NOT_FOUND`, `ERR_DEVICE_UNSUPPORTED` if it is no network
  * controller, `ERR_DEVICE_BUSY` if a kernel driver or another process has it, `ERR_DMA_UNMAPPED` if an IOMMU would stop
- * its DMA, `ERR_PERMISSION`, and `ERR_DEVICE_GONE` if it does not answer.
+ * its DMA or if one is missing, `ERR_PERMISSION`, and `ERR_DEVICE_GONE` if it does not answer.
  */
-export function openPciDevice(address: string, sysfs = new Sysfs()): PciDevice {
+export function openPciDevice(address: string, options: OpenPciOptions = {}): PciDevice {
+  const { sysfs = new Sysfs(), vfioDirectory = '/dev/vfio', unsafeNoIommu = false } = options;
   const info = findDevice(address, sysfs);
   if (!isNetworkDevice(info)) {
     const found = info.classCode.toString(16).padStart(6, '0');
@@ -25,9 +44,22 @@ export function openPciDevice(address: string, sysfs = new Sysfs()): PciDevice {
       `${info.address} must be a network controller (class 02xxxx), found class ${found}`,
     );
   }
+  if (info.driver === VFIO_PCI) return openThroughVfio(info, sysfs, vfioDirectory, unsafeNoIommu);
   const obstacle = accessObstacle(info);
   if (obstacle) throw obstacle;
   return new SysfsDevice(info, sysfs);
+}
+
+function openThroughVfio(info: PciDeviceInfo, sysfs: Sysfs, directory: string, unsafe: boolean): PciDevice {
+  const noIommu = lacksIommu(info, directory);
+  if (noIommu) {
+    if (!unsafe || info.iommuGroup === undefined) throw missingIommu(info);
+    process.emitWarning(
+      `${info.address} is used through VFIO without an IOMMU: it can read and write all memory of this machine`,
+      { code: 'IXY_NO_IOMMU' },
+    );
+  }
+  return VfioDevice.open(info, sysfs, { directory, noIommu });
 }
 
 function findDevice(address: string, sysfs: Sysfs): PciDeviceInfo {
@@ -42,8 +74,24 @@ function findDevice(address: string, sysfs: Sysfs): PciDeviceInfo {
 }
 
 /** Why the device must not be touched as it is now, with the command that changes it; undefined if nothing is in the way. */
-export function accessObstacle(info: PciDeviceInfo): IxyError | undefined {
+export function accessObstacle(info: PciDeviceInfo, vfioDirectory = '/dev/vfio'): IxyError | undefined {
+  if (info.driver === VFIO_PCI) return lacksIommu(info, vfioDirectory) ? missingIommu(info) : undefined;
   return driverObstacle(info) ?? iommuObstacle(info);
+}
+
+/** Whether a device that VFIO has is without an IOMMU: its group is then one that VFIO made up. */
+function lacksIommu({ iommuGroup }: PciDeviceInfo, vfioDirectory: string): boolean {
+  return iommuGroup === undefined || existsSync(join(vfioDirectory, `noiommu-${iommuGroup.number}`));
+}
+
+function missingIommu({ address, iommuGroup }: PciDeviceInfo): IxyError {
+  const ways = [
+    'switch it on in the firmware (VT-d, AMD-Vi) and boot with intel_iommu=on',
+    ...(iommuGroup
+      ? ['accept that the device can reach all memory (unsafeNoIommu; ?noiommu=1 behind the address)']
+      : []),
+  ];
+  return new IxyError('ERR_DMA_UNMAPPED', `${address} is bound to vfio-pci, but no IOMMU is on; ${ways.join(', or ')}`);
 }
 
 function driverObstacle({ address, driver, interfaces }: PciDeviceInfo): IxyError | undefined {
@@ -61,7 +109,7 @@ function iommuObstacle({ address, iommuGroup }: PciDeviceInfo): IxyError | undef
   return new IxyError(
     'ERR_DMA_UNMAPPED',
     `${address} is behind an IOMMU that stops DMA to physical addresses (group ${iommuGroup.number}, type ` +
-      `${iommuGroup.type}); run: echo identity | sudo tee /sys/kernel/iommu_groups/${iommuGroup.number}/type, ` +
-      'or boot with iommu=pt',
+      `${iommuGroup.type}); use it through VFIO: bind it to vfio-pci; or give the protection up: ` +
+      `echo identity | sudo tee /sys/kernel/iommu_groups/${iommuGroup.number}/type`,
   );
 }

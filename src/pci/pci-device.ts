@@ -14,10 +14,18 @@ export interface PciConfigSpace {
   write32(offset: number, value: number): void;
 }
 
-/** The registers behind one memory BAR. */
+/**
+ * The registers behind one BAR, be it memory or I/O ports. Offsets are in bytes, multiples of the access's width; values are
+ * unsigned. The accesses narrower than 32 bits are for devices that have such registers: others (the 82599, say) throw
+ * `ERR_ARGUMENT`.
+ */
 export interface RegisterFile {
   /** Bytes in the BAR. */
   readonly size: number;
+  read8(offset: number): number;
+  read16(offset: number): number;
+  write8(offset: number, value: number): void;
+  write16(offset: number, value: number): void;
   /** Reads a 32-bit register by byte offset (multiple of 4), with all its side effects; unsigned. */
   read32(offset: number): number;
   /** Writes a 32-bit register by byte offset. Ordered after every earlier store to DMA memory. */
@@ -26,7 +34,8 @@ export interface RegisterFile {
    * For doorbells only (registers that are written, never read, by the hot path: RX and TX tails): the BAR as int32.
    * A plain store here reaches the device like `write32`, after all earlier stores to DMA memory: V8 emits stores to typed
    * arrays in program order, and so does an x86 CPU. `Atomics.store` is not for doorbells: on x86 it is an exchange, which
-   * on a real BAR reads the register first and locks the bus. Loads from this array have no defined value.
+   * on a real BAR reads the register first and locks the bus. Loads from this array have no defined value. Empty for I/O
+   * ports, which are no memory.
    */
   readonly doorbells: Int32Array;
 }
@@ -41,6 +50,37 @@ export interface DeviceClock {
   pause(milliseconds: number): void;
 }
 
+/** How a device interrupts. INTx is one line, shared and level-triggered; MSI and MSI-X are messages, one per vector. */
+export type InterruptKind = 'msix' | 'msi' | 'intx';
+
+/** An interrupt vector. Both ways of waiting take notice of what has fired before: no interrupt is lost between two waits. */
+export interface Interrupt {
+  /**
+   * Waits for the interrupt and blocks this thread, for at most `milliseconds` (−1: for ever); whether it has fired since
+   * the last wait. Not while a handler is set.
+   */
+  wait(milliseconds: number): boolean;
+  /** Calls `handler` from the event loop each time it has fired, once for all that came since; undefined ends that. */
+  handle(handler: (() => void) | undefined): void;
+  /** Whether the handler keeps the event loop, and so the process, from ending. Default false. */
+  keepAlive(enabled: boolean): void;
+  /** INTx masks itself when it fires, and must be unmasked once the device has withdrawn its cause. Else does nothing. */
+  unmask(): void;
+}
+
+export interface PciInterrupts {
+  readonly kind: InterruptKind;
+  /** Vectors that the device has, 1 … 2048. */
+  readonly maximum: number;
+  /**
+   * Switches vectors 0 … `vectors` − 1 on. They are enabled together and once; `disable` comes before another number.
+   * Throws `ERR_ARGUMENT`, `ERR_SYSTEM`.
+   */
+  enable(vectors: number): readonly Interrupt[];
+  /** Switches all off and ends all waiting. Idempotent; `PciDevice.close` does it too. */
+  disable(): void;
+}
+
 export interface PciDevice {
   /** How people name it: '0000:03:00.0', or 'emulated:…'. Begins every error message about it. */
   readonly address: string;
@@ -52,7 +92,9 @@ export interface PciDevice {
   /** The address space this device does DMA in; devices of one kind in a process share one. */
   readonly dma: DmaDomain;
   readonly clock: DeviceClock;
-  /** Registers of memory BAR `index`, mapped at the first call. */
+  /** Absent where the device, or the way it is reached, has none: it must be polled. */
+  readonly interrupts?: PciInterrupts | undefined;
+  /** Registers of BAR `index`, mapped at the first call. */
   bar(index: number): RegisterFile;
   /** Allows or forbids DMA (PCI command register, bus master enable). */
   setBusMaster(enabled: boolean): void;
@@ -62,5 +104,10 @@ export interface PciDevice {
 
 /** PCI command register and its bits (PCI Local Bus Specification 3.0, section 6.2.2). */
 export const PCI_COMMAND = 0x04;
+export const PCI_COMMAND_IO = 1 << 0;
 export const PCI_COMMAND_MEMORY = 1 << 1;
 export const PCI_COMMAND_BUS_MASTER = 1 << 2;
+export const PCI_COMMAND_INTX_DISABLE = 1 << 10;
+/** The first of six base address registers, and the bit in one that says: I/O ports. */
+export const PCI_BAR0 = 0x10;
+export const PCI_BAR_IO = 1 << 0;

@@ -4,12 +4,12 @@ import { checkInteger, IxyError } from '../errors.ts';
 import type { DmaDomain } from '../memory/dma-memory.ts';
 import { PhysicalDomain } from '../memory/physical-domain.ts';
 import { addon } from '../native/addon.ts';
+import { BusMaster } from './bus-master.ts';
 import { ConfigFile } from './config-file.ts';
 import { machineClock } from './machine-clock.ts';
 import { MappedRegisters } from './mapped-registers.ts';
 import {
   PCI_COMMAND,
-  PCI_COMMAND_BUS_MASTER,
   PCI_COMMAND_MEMORY,
   type PciConfigSpace,
   type PciDevice,
@@ -17,9 +17,6 @@ import {
 } from './pci-device.ts';
 import type { PciDeviceInfo, Sysfs } from './sysfs.ts';
 import { mapResource, openForWriting } from './sysfs-files.ts';
-
-/** All devices that see physical memory share it. */
-const physicalMemory = new PhysicalDomain();
 
 interface Bar {
   readonly mapping: ArrayBuffer;
@@ -32,13 +29,12 @@ export class SysfsDevice implements PciDevice {
   readonly deviceId: number;
   readonly numaNode: number;
   readonly config: PciConfigSpace;
-  readonly dma: DmaDomain = physicalMemory;
+  readonly dma: DmaDomain = PhysicalDomain.shared;
   readonly clock = machineClock;
   readonly #sysfs: Sysfs;
   readonly #bars = new Map<number, Bar>();
   #configFile: number;
-  /** The cleanup write that ends bus mastering if this thread ends before the device is closed. */
-  #deadMansSwitch: number | undefined;
+  readonly #busMaster: BusMaster;
 
   /**
    * Opens the device and makes it answer to its memory addresses. `openPciDevice` has checked before that it is fit for
@@ -52,6 +48,7 @@ export class SysfsDevice implements PciDevice {
     this.#sysfs = sysfs;
     this.#configFile = openForWriting(info.address, sysfs.path(info.address, 'config'));
     this.config = new ConfigFile(info.address, () => this.#openConfigFile());
+    this.#busMaster = new BusMaster(this.config, () => this.#openConfigFile());
     try {
       this.#claim();
     } catch (error) {
@@ -73,11 +70,7 @@ export class SysfsDevice implements PciDevice {
   }
 
   setBusMaster(enabled: boolean): void {
-    const command = this.config.read16(PCI_COMMAND) & ~PCI_COMMAND_BUS_MASTER;
-    // Armed before DMA begins and disarmed after it has ended.
-    if (enabled) this.#deadMansSwitch ??= addon().armCleanupWrite(this.#configFile, PCI_COMMAND, littleEndian(command));
-    this.config.write16(PCI_COMMAND, enabled ? command | PCI_COMMAND_BUS_MASTER : command);
-    if (!enabled) this.#disarm();
+    this.#busMaster.set(enabled);
   }
 
   close(): void {
@@ -85,7 +78,7 @@ export class SysfsDevice implements PciDevice {
     try {
       this.setBusMaster(false);
     } finally {
-      this.#disarm();
+      this.#busMaster.disarm();
       for (const { mapping } of this.#bars.values()) addon().munmap(mapping);
       this.#bars.clear();
       closeSync(this.#configFile);
@@ -108,14 +101,4 @@ export class SysfsDevice implements PciDevice {
     }
     this.config.write16(PCI_COMMAND, command | PCI_COMMAND_MEMORY);
   }
-
-  #disarm(): void {
-    if (this.#deadMansSwitch === undefined) return;
-    addon().disarmCleanupWrite(this.#deadMansSwitch);
-    this.#deadMansSwitch = undefined;
-  }
-}
-
-function littleEndian(value: number): Uint8Array {
-  return new Uint8Array([value & 0xff, value >>> 8]);
 }

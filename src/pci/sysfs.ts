@@ -62,11 +62,22 @@ export class Sysfs {
       vendorId: this.#number(address, 'vendor'),
       deviceId: this.#number(address, 'device'),
       classCode: this.#number(address, 'class'),
-      driver: this.#linkTarget(address, 'driver'),
+      driver: this.driver(address),
       iommuGroup: this.#iommuGroup(address),
       numaNode: existsSync(this.path(address, 'numa_node')) ? this.#number(address, 'numa_node') : -1,
       interfaces: this.#interfaces(address),
     };
+  }
+
+  /** Name of the kernel driver that the device is bound to. */
+  driver(address: string): string | undefined {
+    return this.#linkTarget(address, 'driver');
+  }
+
+  /** Addresses of all devices in the device's IOMMU group, itself included, ascending; empty without an IOMMU. */
+  groupMembers(address: string): string[] {
+    const directory = this.path(address, 'iommu_group', 'devices');
+    return existsSync(directory) ? readdirSync(directory).sort() : [];
   }
 
   /** All network controllers, by address. */

@@ -8,7 +8,7 @@ const ADDRESS = '0000:03:00.0';
 function refusal(device: FakeDevice, address = ADDRESS): { code: IxyErrorCode; message: string } {
   const fake = new FakeSysfs().add(ADDRESS, device).add('0000:00:1f.2', { classCode: 0x010601 });
   try {
-    openPciDevice(address, fake.sysfs).close();
+    openPciDevice(address, { sysfs: fake.sysfs }).close();
   } catch (error) {
     return error as { code: IxyErrorCode; message: string };
   }
@@ -17,7 +17,7 @@ function refusal(device: FakeDevice, address = ADDRESS): { code: IxyErrorCode; m
 
 describe('openPciDevice', () => {
   it.each(['0000:03:00.0', '03:00.0'])('opens %s', (address) => {
-    const device = openPciDevice(address, new FakeSysfs().add(ADDRESS).sysfs);
+    const device = openPciDevice(address, { sysfs: new FakeSysfs().add(ADDRESS).sysfs });
     expect(device).toMatchObject({ address: ADDRESS, vendorId: 0x8086, deviceId: 0x10fb, numaNode: 0 });
     device.close();
   });
@@ -27,7 +27,7 @@ describe('openPciDevice', () => {
     { driver: 'pci-stub' },
     { iommuGroup: 3, iommuType: 'identity' },
   ])('opens a device with %j', (device) => {
-    openPciDevice(ADDRESS, new FakeSysfs().add(ADDRESS, device).sysfs).close();
+    openPciDevice(ADDRESS, { sysfs: new FakeSysfs().add(ADDRESS, device).sysfs }).close();
   });
 
   it('what is no PCI address', () => {
@@ -46,7 +46,7 @@ describe('openPciDevice', () => {
   });
 
   it('an address on a machine without network controllers', () => {
-    expect(() => openPciDevice(ADDRESS, new FakeSysfs().sysfs)).toThrow(
+    expect(() => openPciDevice(ADDRESS, { sysfs: new FakeSysfs().sysfs })).toThrow(
       `${ADDRESS}: no such PCI device; there is no network controller`,
     );
   });
@@ -65,13 +65,21 @@ describe('openPciDevice', () => {
         '0000:03:00.0 is bound to ixgbe; run: ' +
         'echo 0000:03:00.0 | sudo tee /sys/bus/pci/drivers/ixgbe/unbind (the system loses eth0, eth1 by that)',
     });
-    expect(refusal({ driver: 'vfio-pci' }).message).toContain('bound to vfio-pci; run: echo 0000:03:00.0');
   });
 
   it.each(['DMA', 'DMA-FQ'])('a device behind an IOMMU of type %s, with the ways around it', (iommuType) => {
     expect(refusal({ iommuGroup: 12, iommuType })).toMatchObject({
       code: 'ERR_DMA_UNMAPPED',
-      message: expect.stringContaining('run: echo identity | sudo tee /sys/kernel/iommu_groups/12/type'),
+      message: expect.stringMatching(/bind it to vfio-pci.*: echo identity \| sudo tee .*\/iommu_groups\/12\/type/),
+    });
+  });
+
+  it('a device that VFIO has on a machine without an IOMMU', () => {
+    expect(refusal({ driver: 'vfio-pci' })).toMatchObject({
+      code: 'ERR_DMA_UNMAPPED',
+      message:
+        '0000:03:00.0 is bound to vfio-pci, but no IOMMU is on; switch it on in the firmware (VT-d, AMD-Vi) and boot ' +
+        'with intel_iommu=on',
     });
   });
 

@@ -13,7 +13,7 @@ const closed = expect.objectContaining({ code: 'ERR_CLOSED' });
 const badArgument = expect.objectContaining({ code: 'ERR_ARGUMENT' });
 
 function open(fake = new FakeSysfs().add(ADDRESS)): { device: PciDevice; fake: FakeSysfs } {
-  const device = openPciDevice(ADDRESS, fake.sysfs);
+  const device = openPciDevice(ADDRESS, { sysfs: fake.sysfs });
   onTestFinished(() => device.close());
   return { device, fake };
 }
@@ -162,18 +162,20 @@ describe('a device in use', () => {
   it('is refused a second time, until it is closed', () => {
     const before = openDescriptors();
     const fake = new FakeSysfs().add(ADDRESS);
-    const first = openPciDevice(ADDRESS, fake.sysfs);
+    const first = openPciDevice(ADDRESS, { sysfs: fake.sysfs });
     first.setBusMaster(true);
-    expect(() => openPciDevice(ADDRESS, fake.sysfs)).toThrow(expect.objectContaining({ code: 'ERR_DEVICE_BUSY' }));
+    expect(() => openPciDevice(ADDRESS, { sysfs: fake.sysfs })).toThrow(
+      expect.objectContaining({ code: 'ERR_DEVICE_BUSY' }),
+    );
     first.close();
-    openPciDevice(ADDRESS, fake.sysfs).close();
+    openPciDevice(ADDRESS, { sysfs: fake.sysfs }).close();
     expect(openDescriptors()).toBe(before);
   });
 
   it('whose files went away is a clear error', () => {
     const fake = new FakeSysfs().add(ADDRESS);
     rmSync(fake.path(ADDRESS, 'config'));
-    expect(() => openPciDevice(ADDRESS, fake.sysfs)).toThrow(
+    expect(() => openPciDevice(ADDRESS, { sysfs: fake.sysfs })).toThrow(
       expect.objectContaining({ code: 'ERR_SYSTEM', message: expect.stringContaining('ENOENT') }),
     );
   });
@@ -182,7 +184,9 @@ describe('a device in use', () => {
   it.skipIf(process.getuid?.() === 0)('whose files may not be written needs root', () => {
     const fake = new FakeSysfs().add(ADDRESS);
     chmodSync(fake.path(ADDRESS, 'config'), 0o444);
-    expect(() => openPciDevice(ADDRESS, fake.sysfs)).toThrow(expect.objectContaining({ code: 'ERR_PERMISSION' }));
+    expect(() => openPciDevice(ADDRESS, { sysfs: fake.sysfs })).toThrow(
+      expect.objectContaining({ code: 'ERR_PERMISSION' }),
+    );
   });
 });
 

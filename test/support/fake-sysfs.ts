@@ -47,6 +47,12 @@ export class FakeSysfs {
     return this;
   }
 
+  /** Lists a device among those of an IOMMU group. */
+  addToGroup(group: number, address: string): this {
+    mkdirSync(join(this.root, `kernel/iommu_groups/${group}/devices`, address), { recursive: true });
+    return this;
+  }
+
   path(address: string, ...names: string[]): string {
     return this.sysfs.path(address, ...names);
   }

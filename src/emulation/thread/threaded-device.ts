@@ -8,6 +8,7 @@ import {
   type PciDevice,
   type RegisterFile,
 } from '../../pci/pci-device.ts';
+import { wordRegisters } from '../../pci/word-registers.ts';
 import type { EmulatedDomain } from '../iommu.ts';
 import { BAR0_SIZE, MSIX_BAR, MSIX_BAR_SIZE } from '../ixgbe/config.ts';
 import { QUIET } from '../ixgbe/context.ts';
@@ -110,7 +111,7 @@ export class ThreadedPciDevice implements PciDevice {
   }
 
   #registers(size: number, read: number, write: number, doorbells: Int32Array): RegisterFile {
-    return {
+    return wordRegisters(this.address, {
       size,
       doorbells: doorbells.fill(QUIET),
       read32: (offset) => {
@@ -121,7 +122,7 @@ export class ThreadedPciDevice implements PciDevice {
         checkRegisterOffset(offset, size);
         this.#access(write, offset, value | 0);
       },
-    };
+    });
   }
 
   #configSpace(): PciConfigSpace {

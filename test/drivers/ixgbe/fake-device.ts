@@ -8,6 +8,7 @@ import type { Register } from '../../../src/datasheet/registers.ts';
 import type { DmaDomain, DmaMemory } from '../../../src/memory/dma-memory.ts';
 import { allocatePlainMemory } from '../../../src/memory/plain-memory.ts';
 import type { DeviceClock, PciConfigSpace, PciDevice, RegisterFile } from '../../../src/pci/pci-device.ts';
+import { wordRegisters } from '../../../src/pci/word-registers.ts';
 
 const BAR_SIZE = 0x20000;
 const RESET = ixgbe.CTRL.bits.RST.mask | ixgbe.CTRL.bits.LRST.mask;
@@ -80,12 +81,12 @@ export class FakeDevice implements PciDevice {
     return memory;
   };
 
-  readonly #file: RegisterFile = {
+  readonly #file = wordRegisters('fake', {
     size: BAR_SIZE,
     doorbells: this.#doorbells,
     read32: (offset) => this.#read(offset),
     write32: (offset, value) => this.#write(offset, value),
-  };
+  });
 
   bar(): RegisterFile {
     return this.#file;

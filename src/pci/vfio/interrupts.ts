@@ -1,0 +1,88 @@
+/** Interrupts of a VFIO device: the kernel takes them and adds to eventfds. */
+import { checkInteger, IxyError } from '../../errors.ts';
+import { addon } from '../../native/addon.ts';
+import { EventInterrupt } from '../descriptor-interrupt.ts';
+import type { Interrupt, InterruptKind, PciInterrupts } from '../pci-device.ts';
+import { errorText } from './system-errors.ts';
+import { structs, VFIO } from './vfio-abi.ts';
+import { ask } from './vfio-calls.ts';
+
+/** Best first. */
+const KINDS: readonly (readonly [InterruptKind, number])[] = [
+  ['msix', VFIO.PCI_MSIX_IRQ_INDEX],
+  ['msi', VFIO.PCI_MSI_IRQ_INDEX],
+  ['intx', VFIO.PCI_INTX_IRQ_INDEX],
+];
+
+export class VfioInterrupts implements PciInterrupts {
+  readonly kind: InterruptKind;
+  readonly maximum: number;
+  readonly #address: string;
+  readonly #device: () => number;
+  readonly #index: number;
+  #enabled: readonly EventInterrupt[] = [];
+
+  /** The best kind that the device has; undefined if it has none. `device`: its descriptor; throws once it is closed. */
+  static of(address: string, device: () => number): VfioInterrupts | undefined {
+    for (const [kind, index] of KINDS) {
+      const { count, flags } = ask(device(), VFIO.DEVICE_GET_IRQ_INFO, structs.irq_info, { index }).fields;
+      if (count > 0 && (flags & VFIO.IRQ_INFO_EVENTFD) !== 0) {
+        return new VfioInterrupts(address, device, kind, index, count);
+      }
+    }
+    return undefined;
+  }
+
+  private constructor(address: string, device: () => number, kind: InterruptKind, index: number, maximum: number) {
+    this.#address = address;
+    this.#device = device;
+    this.kind = kind;
+    this.#index = index;
+    this.maximum = maximum;
+  }
+
+  enable(vectors: number): readonly Interrupt[] {
+    this.#device();
+    checkInteger(`${this.#address}: interrupt vectors`, vectors, 1, this.maximum);
+    if (this.#enabled.length > 0) {
+      throw new IxyError('ERR_ARGUMENT', `${this.#address}: interrupts are enabled already; disable them first`);
+    }
+    const unmask = this.kind === 'intx' ? () => this.#unmask() : undefined;
+    const interrupts = Array.from({ length: vectors }, () => new EventInterrupt(unmask));
+    try {
+      const descriptors = interrupts.map(({ descriptor }) => descriptor);
+      this.#set(VFIO.IRQ_SET_DATA_EVENTFD | VFIO.IRQ_SET_ACTION_TRIGGER, vectors, descriptors);
+    } catch (error) {
+      for (const interrupt of interrupts) interrupt.close();
+      throw new IxyError('ERR_SYSTEM', `${this.#address}: no ${vectors} interrupts to be had: ${errorText(error)}`, {
+        cause: error,
+      });
+    }
+    this.#enabled = interrupts;
+    return interrupts;
+  }
+
+  disable(): void {
+    const enabled = this.#enabled;
+    if (enabled.length === 0) return;
+    this.#enabled = [];
+    try {
+      this.#set(VFIO.IRQ_SET_DATA_NONE | VFIO.IRQ_SET_ACTION_TRIGGER, 0);
+    } finally {
+      for (const interrupt of enabled) interrupt.close();
+    }
+  }
+
+  #unmask(): void {
+    this.#set(VFIO.IRQ_SET_DATA_NONE | VFIO.IRQ_SET_ACTION_UNMASK, 1);
+  }
+
+  #set(flags: number, count: number, descriptors: readonly number[] = []): void {
+    const struct = structs.irq_set;
+    const data = new Int32Array(descriptors);
+    const argsz = struct.size + data.byteLength;
+    const bytes = struct.encode({ argsz, flags, index: this.#index, start: 0, count }, data.byteLength);
+    bytes.set(new Uint8Array(data.buffer), struct.size);
+    addon().ioctl(this.#device(), VFIO.DEVICE_SET_IRQS, bytes);
+  }
+}
