@@ -42,21 +42,23 @@ export class GuestCommand {
     this.#signal(signal);
   }
 
-  /** Resolves once the command's standard output has `text` in it; rejects if the command ends before. */
-  async printed(text: string): Promise<void> {
+  /** Resolves to standard output as soon as it has `text` in it; rejects if the command ends before. */
+  async printed(text: string): Promise<string> {
     const watcher = watch(`${this.#files}.out`);
     try {
-      const found = new Promise<void>((resolve) => {
+      const found = new Promise<string>((resolve) => {
         const look = (): void => {
-          if (this.#output().stdout.includes(text)) resolve();
+          const { stdout } = this.#output();
+          if (stdout.includes(text)) resolve(stdout);
         };
         watcher.on('change', look);
         look();
       });
       const ended = this.ended.then((end) => {
-        if (!end.stdout.includes(text)) throw new Error(`ended before it printed '${text}': ${JSON.stringify(end)}`);
+        if (end.stdout.includes(text)) return end.stdout;
+        throw new Error(`ended before it printed '${text}': ${JSON.stringify(end)}`);
       });
-      await Promise.race([found, ended]);
+      return await Promise.race([found, ended]);
     } finally {
       watcher.close();
     }
