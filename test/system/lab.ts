@@ -72,21 +72,19 @@ export class Lab {
     return this.device.model.violations;
   }
 
-  /** Lets the device work until nothing moves. */
-  settle(): void {
-    this.device.simulation.settle();
+  /** Lets the device work until nothing moves; returns how many frames moved. */
+  settle(): number {
+    return this.device.simulation.settle();
   }
 
   /** Frames that the driver has received; the device works before. */
   receive(queue = 0): Uint8Array[] {
     const frames: Uint8Array[] = [];
     const batch = new PacketBatch(32);
-    do {
-      this.settle();
-      this.nic.rx[queue].receive(batch);
+    while (this.settle() + this.nic.rx[queue].receive(batch) > 0) {
       for (let i = 0; i < batch.length; i++) frames.push(this.read(batch.packets[i]));
       batch.free();
-    } while (this.wire.pending > 0 || this.nic.rx[queue].receive(batch) > 0 || batch.length > 0);
+    }
     return frames;
   }
 
