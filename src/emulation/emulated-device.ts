@@ -6,6 +6,7 @@ import {
   PCI_COMMAND_BUS_MASTER,
   type PciConfigSpace,
   type PciDevice,
+  type PciInterrupts,
   type RegisterFile,
 } from '../pci/pci-device.ts';
 import { wordRegisters } from '../pci/word-registers.ts';
@@ -14,6 +15,7 @@ import { MSIX_BAR } from './ixgbe/config.ts';
 import { macBytes } from './ixgbe/mac-bytes.ts';
 import { DEFAULT_MAC, IXGBE_82599_SFP, IxgbeModel } from './ixgbe/model.ts';
 import { Simulation } from './simulation.ts';
+import { SteppedInterrupts } from './stepped-interrupts.ts';
 import type { WireEnd } from './wire.ts';
 
 export interface EmulatedDeviceOptions {
@@ -42,6 +44,7 @@ export class EmulatedPciDevice implements PciDevice {
   readonly clock: DeviceClock;
   readonly model: IxgbeModel;
   readonly simulation: Simulation;
+  readonly interrupts: PciInterrupts;
   readonly #bars = new Map<number, RegisterFile>();
   #closed = false;
 
@@ -55,6 +58,7 @@ export class EmulatedPciDevice implements PciDevice {
     this.simulation.add(this.model);
     this.config = this.model.config;
     this.clock = this.simulation.clock;
+    this.interrupts = new SteppedInterrupts(this.model, this.simulation);
     this.vendorId = this.config.read16(0);
     this.deviceId = this.config.read16(2);
   }
@@ -93,6 +97,7 @@ export class EmulatedPciDevice implements PciDevice {
     if (this.#closed) return;
     this.#closed = true;
     this.setBusMaster(false);
+    this.interrupts.disable();
     this.simulation.remove(this.model);
     this.model.wire?.close();
   }

@@ -23,7 +23,7 @@ export interface OpenPciOptions {
   readonly unsafeNoIommu?: boolean;
   /** For tests. */
   readonly sysfs?: Sysfs;
-  readonly vfioDirectory?: string;
+  readonly devices?: string;
 }
 
 /**
@@ -35,7 +35,7 @@ export interface OpenPciOptions {
  * its DMA or if one is missing, `ERR_PERMISSION`, and `ERR_DEVICE_GONE` if it does not answer.
  */
 export function openPciDevice(address: string, options: OpenPciOptions = {}): PciDevice {
-  const { sysfs = new Sysfs(), vfioDirectory = '/dev/vfio', unsafeNoIommu = false } = options;
+  const { sysfs = new Sysfs(), devices = '/dev', unsafeNoIommu = false } = options;
   const info = findDevice(address, sysfs);
   if (!isNetworkDevice(info)) {
     const found = info.classCode.toString(16).padStart(6, '0');
@@ -44,14 +44,14 @@ export function openPciDevice(address: string, options: OpenPciOptions = {}): Pc
       `${info.address} must be a network controller (class 02xxxx), found class ${found}`,
     );
   }
-  if (info.driver === VFIO_PCI) return openThroughVfio(info, sysfs, vfioDirectory, unsafeNoIommu);
+  if (info.driver === VFIO_PCI) return openThroughVfio(info, sysfs, devices, unsafeNoIommu);
   const obstacle = accessObstacle(info);
   if (obstacle) throw obstacle;
-  return new SysfsDevice(info, sysfs);
+  return new SysfsDevice(info, sysfs, devices);
 }
 
-function openThroughVfio(info: PciDeviceInfo, sysfs: Sysfs, directory: string, unsafe: boolean): PciDevice {
-  const noIommu = lacksIommu(info, directory);
+function openThroughVfio(info: PciDeviceInfo, sysfs: Sysfs, devices: string, unsafe: boolean): PciDevice {
+  const noIommu = lacksIommu(info, devices);
   if (noIommu) {
     if (!unsafe || info.iommuGroup === undefined) throw missingIommu(info);
     process.emitWarning(
@@ -59,7 +59,7 @@ function openThroughVfio(info: PciDeviceInfo, sysfs: Sysfs, directory: string, u
       { code: 'IXY_NO_IOMMU' },
     );
   }
-  return VfioDevice.open(info, sysfs, { directory, noIommu });
+  return VfioDevice.open(info, sysfs, { directory: join(devices, 'vfio'), noIommu });
 }
 
 function findDevice(address: string, sysfs: Sysfs): PciDeviceInfo {
@@ -74,14 +74,14 @@ function findDevice(address: string, sysfs: Sysfs): PciDeviceInfo {
 }
 
 /** Why the device must not be touched as it is now, with the command that changes it; undefined if nothing is in the way. */
-export function accessObstacle(info: PciDeviceInfo, vfioDirectory = '/dev/vfio'): IxyError | undefined {
-  if (info.driver === VFIO_PCI) return lacksIommu(info, vfioDirectory) ? missingIommu(info) : undefined;
+export function accessObstacle(info: PciDeviceInfo, devices = '/dev'): IxyError | undefined {
+  if (info.driver === VFIO_PCI) return lacksIommu(info, devices) ? missingIommu(info) : undefined;
   return driverObstacle(info) ?? iommuObstacle(info);
 }
 
 /** Whether a device that VFIO has is without an IOMMU: its group is then one that VFIO made up. */
-function lacksIommu({ iommuGroup }: PciDeviceInfo, vfioDirectory: string): boolean {
-  return iommuGroup === undefined || existsSync(join(vfioDirectory, `noiommu-${iommuGroup.number}`));
+function lacksIommu({ iommuGroup }: PciDeviceInfo, devices: string): boolean {
+  return iommuGroup === undefined || existsSync(join(devices, 'vfio', `noiommu-${iommuGroup.number}`));
 }
 
 function missingIommu({ address, iommuGroup }: PciDeviceInfo): IxyError {

@@ -1,27 +1,29 @@
-/** A PCI device through sysfs: registers mapped from its resource files, DMA by physical addresses, no interrupts. */
+/**
+ * A PCI device through sysfs: registers from its resource files, DMA by physical addresses. Bound to uio_pci_generic it has
+ * an interrupt line, otherwise none.
+ */
 import { closeSync } from 'node:fs';
-import { checkInteger, IxyError } from '../errors.ts';
+import { join } from 'node:path';
+import { IxyError } from '../errors.ts';
 import type { DmaDomain } from '../memory/dma-memory.ts';
 import { PhysicalDomain } from '../memory/physical-domain.ts';
 import { addon } from '../native/addon.ts';
 import { BusMaster } from './bus-master.ts';
 import { ConfigFile } from './config-file.ts';
 import { machineClock } from './machine-clock.ts';
-import { MappedRegisters } from './mapped-registers.ts';
 import {
   PCI_COMMAND,
+  PCI_COMMAND_IO,
   PCI_COMMAND_MEMORY,
   type PciConfigSpace,
   type PciDevice,
+  type PciInterrupts,
   type RegisterFile,
 } from './pci-device.ts';
 import type { PciDeviceInfo, Sysfs } from './sysfs.ts';
-import { mapResource, openForWriting } from './sysfs-files.ts';
-
-interface Bar {
-  readonly mapping: ArrayBuffer;
-  readonly registers: MappedRegisters;
-}
+import { SysfsBars } from './sysfs-bars.ts';
+import { openForWriting } from './sysfs-files.ts';
+import { UioInterrupts } from './uio-interrupts.ts';
 
 export class SysfsDevice implements PciDevice {
   readonly address: string;
@@ -31,42 +33,40 @@ export class SysfsDevice implements PciDevice {
   readonly config: PciConfigSpace;
   readonly dma: DmaDomain = PhysicalDomain.shared;
   readonly clock = machineClock;
-  readonly #sysfs: Sysfs;
-  readonly #bars = new Map<number, Bar>();
+  readonly #bars: SysfsBars;
+  readonly #uio: UioInterrupts | undefined;
   #configFile: number;
   readonly #busMaster: BusMaster;
 
   /**
    * Opens the device and makes it answer to its memory addresses. `openPciDevice` has checked before that it is fit for
-   * that. Throws `ERR_DEVICE_BUSY` if somebody else has it open, `ERR_PERMISSION`, or `ERR_DEVICE_GONE`.
+   * that. `devices` is there for tests. Throws `ERR_DEVICE_BUSY` if somebody else has it open, `ERR_PERMISSION`, or `ERR_DEVICE_GONE`.
    */
-  constructor(info: PciDeviceInfo, sysfs: Sysfs) {
+  constructor(info: PciDeviceInfo, sysfs: Sysfs, devices = '/dev') {
     this.address = info.address;
     this.vendorId = info.vendorId;
     this.deviceId = info.deviceId;
     this.numaNode = info.numaNode;
-    this.#sysfs = sysfs;
     this.#configFile = openForWriting(info.address, sysfs.path(info.address, 'config'));
     this.config = new ConfigFile(info.address, () => this.#openConfigFile());
     this.#busMaster = new BusMaster(this.config, () => this.#openConfigFile());
+    this.#bars = new SysfsBars(info.address, sysfs, () => this.#openConfigFile());
     try {
       this.#claim();
+      const uio = sysfs.uioName(info.address);
+      this.#uio = uio === undefined ? undefined : new UioInterrupts(info.address, join(devices, uio), this.config);
     } catch (error) {
       closeSync(this.#configFile);
       throw error;
     }
   }
 
+  get interrupts(): PciInterrupts | undefined {
+    return this.#uio;
+  }
+
   bar(index: number): RegisterFile {
-    this.#openConfigFile();
-    checkInteger(`${this.address}: index of a BAR`, index, 0, 5);
-    let bar = this.#bars.get(index);
-    if (!bar) {
-      const mapping = mapResource(this.address, this.#sysfs.path(this.address, `resource${index}`));
-      bar = { mapping, registers: new MappedRegisters(this.address, mapping) };
-      this.#bars.set(index, bar);
-    }
-    return bar.registers;
+    return this.#bars.get(index);
   }
 
   setBusMaster(enabled: boolean): void {
@@ -79,8 +79,8 @@ export class SysfsDevice implements PciDevice {
       this.setBusMaster(false);
     } finally {
       this.#busMaster.disarm();
-      for (const { mapping } of this.#bars.values()) addon().munmap(mapping);
-      this.#bars.clear();
+      this.#bars.close();
+      this.#uio?.close();
       closeSync(this.#configFile);
       this.#configFile = -1;
     }
@@ -99,6 +99,6 @@ export class SysfsDevice implements PciDevice {
     if (command === 0xffff) {
       throw new IxyError('ERR_DEVICE_GONE', `${this.address}: configuration space reads as all ones; is it powered?`);
     }
-    this.config.write16(PCI_COMMAND, command | PCI_COMMAND_MEMORY);
+    this.config.write16(PCI_COMMAND, command | PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
   }
 }

@@ -8,26 +8,32 @@ export function openForWriting(address: string, path: string): number {
   try {
     return openSync(path, 'r+');
   } catch (error) {
-    throw explain(error, address, path);
+    throw explainAccess(error, address, path);
   }
 }
 
-/** Maps a whole memory BAR. Throws `ERR_ARGUMENT` if the device has none there, `ERR_PERMISSION`, or `ERR_SYSTEM`. */
-export function mapResource(address: string, path: string): ArrayBuffer {
+/** Descriptor of the file behind a BAR. Throws `ERR_ARGUMENT` if the device has none there, `ERR_PERMISSION`, `ERR_SYSTEM`. */
+export function openResource(address: string, path: string): number {
   if (!existsSync(path)) {
     throw new IxyError('ERR_ARGUMENT', `${address}: the device has no such BAR: ${path} does not exist`);
   }
-  const descriptor = openForWriting(address, path);
+  return openForWriting(address, path);
+}
+
+/** Maps a whole memory BAR. Throws as `openResource`. */
+export function mapResource(address: string, path: string): ArrayBuffer {
+  const descriptor = openResource(address, path);
   try {
     return addon().mmap(descriptor, fstatSync(descriptor).size, 0, addon().constants.MAP_SHARED);
   } catch (error) {
-    throw explain(error, address, path);
+    throw explainAccess(error, address, path);
   } finally {
     closeSync(descriptor);
   }
 }
 
-function explain(error: unknown, address: string, path: string): IxyError {
+/** What a failure to open or map one of a device's files means. */
+export function explainAccess(error: unknown, address: string, path: string): IxyError {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const message = error instanceof Error ? error.message : String(error);
   if (code === 'EACCES') {

@@ -2,6 +2,9 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
+/** IORESOURCE_IO, in the flags of a resource (linux/ioport.h). */
+const RESOURCE_IO = 0x100;
+
 /** Base class of network controllers: the upper byte of the class code (PCI Code and ID Assignment, section 1.3). */
 const CLASS_NETWORK = 0x02;
 
@@ -72,6 +75,21 @@ export class Sysfs {
   /** Name of the kernel driver that the device is bound to. */
   driver(address: string): string | undefined {
     return this.#linkTarget(address, 'driver');
+  }
+
+  /** Whether BAR `index` is one of I/O ports. */
+  isIoPort(address: string, index: number): boolean {
+    const path = this.path(address, 'resource');
+    if (!existsSync(path)) return false;
+    // A line per BAR: first address, last address, flags.
+    const flags = readFileSync(path, 'latin1').split('\n')[index]?.split(' ')[2];
+    return (Number(flags ?? 0) & RESOURCE_IO) !== 0;
+  }
+
+  /** Name of the device's UIO device ('uio0'), if a UIO driver has it. */
+  uioName(address: string): string | undefined {
+    const directory = this.path(address, 'uio');
+    return existsSync(directory) ? readdirSync(directory)[0] : undefined;
   }
 
   /** Addresses of all devices in the device's IOMMU group, itself included, ascending; empty without an IOMMU. */

@@ -1,19 +1,27 @@
-import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { addon } from '../../src/native/addon.ts';
 import { machineClock } from '../../src/pci/machine-clock.ts';
 import { openPciDevice } from '../../src/pci/open-pci-device.ts';
-import { PCI_COMMAND_BUS_MASTER, PCI_COMMAND_MEMORY, type PciDevice } from '../../src/pci/pci-device.ts';
+import {
+  PCI_COMMAND_BUS_MASTER,
+  PCI_COMMAND_INTX_DISABLE,
+  PCI_COMMAND_IO,
+  PCI_COMMAND_MEMORY,
+  type PciDevice,
+} from '../../src/pci/pci-device.ts';
 import { FakeSysfs } from '../support/fake-sysfs.ts';
 import { mappingsOf, openDescriptors } from '../support/process.ts';
 
 const ADDRESS = '0000:03:00.0';
+const DECODES = PCI_COMMAND_MEMORY | PCI_COMMAND_IO;
 const closed = expect.objectContaining({ code: 'ERR_CLOSED' });
 const badArgument = expect.objectContaining({ code: 'ERR_ARGUMENT' });
 
 function open(fake = new FakeSysfs().add(ADDRESS)): { device: PciDevice; fake: FakeSysfs } {
-  const device = openPciDevice(ADDRESS, { sysfs: fake.sysfs });
+  const device = openPciDevice(ADDRESS, { sysfs: fake.sysfs, devices: fake.root });
   onTestFinished(() => device.close());
   return { device, fake };
 }
@@ -39,8 +47,8 @@ describe('configuration space', () => {
     expect(() => config.write32(offset, 0)).toThrow(badArgument);
   });
 
-  it('memory decoding is on once the device is open', () => {
-    expect(commandRegister(open().fake) & PCI_COMMAND_MEMORY).toBe(PCI_COMMAND_MEMORY);
+  it('decoding of memory and I/O ports is on once the device is open', () => {
+    expect(commandRegister(open().fake)).toBe(DECODES);
   });
 });
 
@@ -72,6 +80,22 @@ describe('registers', () => {
     );
   });
 
+  it('behind I/O ports are read and written, each in its own width', () => {
+    const fake = new FakeSysfs().add(ADDRESS, { bars: { 0: 32, 1: 4096 }, ports: [0] });
+    const { device } = open(fake);
+    const ports = device.bar(0);
+    ports.write32(0, 0x1234_5678);
+    ports.write16(4, 0xbeef);
+    ports.write8(31, 0x80);
+    expect([ports.size, ports.doorbells.length]).toEqual([32, 0]);
+    expect([ports.read8(0), ports.read16(2), ports.read32(4), ports.read8(31)]).toEqual([0x78, 0x1234, 0xbeef, 0x80]);
+    expect(device.bar(1).doorbells.length).toBe(1024);
+    expect(mappingsOf(fake.root)).toBe(1);
+    for (const offset of [-1, 1, 31, 32]) expect(() => ports.read16(offset)).toThrow(badArgument);
+    device.close();
+    expect(() => ports.read8(0)).toThrow(closed);
+  });
+
   it.each([-1, 6, 0.5, 1])('the device has no BAR %d', (index) => {
     expect(() => open().device.bar(index)).toThrow(badArgument);
   });
@@ -96,10 +120,10 @@ describe('bus mastering', () => {
     const { device } = open(fake);
     device.setBusMaster(true);
     device.setBusMaster(true);
-    expect(commandRegister(fake)).toBe(0x0540 | PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER);
+    expect(commandRegister(fake)).toBe(0x0540 | DECODES | PCI_COMMAND_BUS_MASTER);
     device.setBusMaster(false);
     device.setBusMaster(false);
-    expect(commandRegister(fake)).toBe(0x0540 | PCI_COMMAND_MEMORY);
+    expect(commandRegister(fake)).toBe(0x0540 | DECODES);
   });
 
   it('has a dead man’s switch, armed before it goes on and disarmed after it went off', () => {
@@ -119,7 +143,44 @@ describe('bus mastering', () => {
     device.setBusMaster(true);
     device.setBusMaster(true);
     device.close();
-    expect(events).toEqual(['arm while off', `0x4: ${PCI_COMMAND_MEMORY},0`, 'disarm while off']);
+    expect(events).toEqual(['arm while off', `0x4: ${DECODES},0`, 'disarm while off']);
+  });
+});
+
+describe('interrupts', () => {
+  it('are absent without a UIO driver', () => {
+    expect(open().device.interrupts).toBeUndefined();
+  });
+
+  it('of a UIO device are its line, masked and unmasked in the command register', () => {
+    // What the kernel keeps in /dev/uioN is a counter that can be waited for: an eventfd of four bytes, so to say.
+    const fake = new FakeSysfs().add(ADDRESS, { driver: 'uio_pci_generic', uio: 'uio3' });
+    const { device } = open(fake);
+    const { interrupts } = device;
+    const masked = () => (commandRegister(fake) & PCI_COMMAND_INTX_DISABLE) !== 0;
+    expect(interrupts).toMatchObject({ kind: 'intx', maximum: 1 });
+    device.config.write16(4, PCI_COMMAND_INTX_DISABLE);
+    const [line] = interrupts?.enable(1) ?? [];
+    expect(masked()).toBe(false);
+    device.config.write16(4, PCI_COMMAND_INTX_DISABLE);
+    writeFileSync(join(fake.root, 'uio3'), Buffer.from([1, 0, 0, 0]));
+    expect(line.wait(0)).toBe(true);
+    expect(masked()).toBe(true);
+    line.unmask();
+    expect(masked()).toBe(false);
+    interrupts?.disable();
+    expect(masked()).toBe(true);
+    expect(() => interrupts?.enable(2)).toThrow(badArgument);
+  });
+
+  it('of a UIO device that may not be opened are an error with the cause', () => {
+    const before = openDescriptors();
+    const fake = new FakeSysfs().add(ADDRESS, { driver: 'uio_pci_generic', uio: 'uio3' });
+    rmSync(join(fake.root, 'uio3'));
+    expect(() => open(fake)).toThrow(
+      expect.objectContaining({ code: 'ERR_SYSTEM', message: expect.stringContaining('uio3') }),
+    );
+    expect(openDescriptors()).toBe(before);
   });
 });
 

@@ -18,6 +18,10 @@ export interface FakeDevice {
   readonly command?: number;
   /** Sizes of memory BARs. Default: one of 128 KiB, like the 82599's. */
   readonly bars?: Readonly<Record<number, number>>;
+  /** Indices of BARs that are I/O ports. */
+  readonly ports?: readonly number[];
+  /** Name of a UIO device; its file lies in the tree's root. */
+  readonly uio?: string;
 }
 
 export class FakeSysfs {
@@ -37,6 +41,11 @@ export class FakeSysfs {
     for (const [index, size] of Object.entries(device.bars ?? { 0: 131_072 })) {
       this.#write(address, `resource${index}`, '');
       truncateSync(this.path(address, `resource${index}`), size);
+    }
+    this.#write(address, 'resource', resources(device.ports ?? []));
+    if (device.uio !== undefined) {
+      mkdirSync(this.path(address, 'uio', device.uio), { recursive: true });
+      writeFileSync(join(this.root, device.uio), '');
     }
     if (device.driver !== undefined) this.#link(address, 'driver', `bus/pci/drivers/${device.driver}`);
     if (device.iommuGroup !== undefined) {
@@ -68,6 +77,13 @@ export class FakeSysfs {
     mkdirSync(directory, { recursive: true });
     symlinkSync(directory, this.path(address, name));
   }
+}
+
+/** First address, last address and flags of each BAR. */
+function resources(ports: readonly number[]): string {
+  const flags = (bar: number): string => (ports.includes(bar) ? '0x0000000000040101' : '0x0000000000040200');
+  const address = '0x0000000000000000';
+  return Array.from({ length: 6 }, (_, bar) => `${address} ${address} ${flags(bar)}\n`).join('');
 }
 
 function configSpace(vendorId: number, deviceId: number, command: number): Uint8Array {

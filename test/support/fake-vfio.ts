@@ -2,7 +2,7 @@
  * VFIO played by a test: files in an empty directory stand for its devices, and its ioctls are answered here, with the
  * structures written down once more, by byte offsets. What a process asks of the kernel is logged.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdirSync, openSync, readlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import { addon } from '../../src/native/addon.ts';
@@ -37,7 +37,9 @@ export interface FakeCall {
 export const REGION_STRIDE = 2 ** 20;
 
 export class FakeVfio {
-  readonly directory = temporaryDirectory();
+  /** What stands for /dev. */
+  readonly devices = temporaryDirectory();
+  readonly directory = join(this.devices, 'vfio');
   readonly calls: FakeCall[] = [];
   /** The file behind every device. */
   readonly deviceFile = join(this.directory, 'device');
@@ -56,6 +58,7 @@ export class FakeVfio {
   readonly failures = new Map<string, string>();
 
   constructor(...groups: readonly string[]) {
+    mkdirSync(this.directory);
     for (const name of ['vfio', 'device', ...groups]) writeFileSync(join(this.directory, name), '');
     const device = openSync(this.deviceFile, 'r+');
     ftruncateSync(device, 8 * REGION_STRIDE);
@@ -162,14 +165,4 @@ function capability(view: DataView, at: number, id: number, next: number): void 
   view.setUint16(at, id, true);
   view.setUint16(at + 2, 1, true);
   view.setUint32(at + 4, next, true);
-}
-
-/** Whether a descriptor is open. */
-export function isOpen(descriptor: number): boolean {
-  try {
-    fstatSync(descriptor);
-    return true;
-  } catch {
-    return false;
-  }
 }

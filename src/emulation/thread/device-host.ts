@@ -72,6 +72,9 @@ export class DeviceHost {
       case 'close':
         this.#close(command.device);
         break;
+      case 'interrupts':
+        this.#model(command.device).onInterrupt = adder(command.descriptors);
+        break;
       case 'inject':
         this.#model(command.device).faults.inject(command.fault);
         break;
@@ -124,6 +127,15 @@ export class DeviceHost {
     this.#mappings.delete(address);
     addon().munmap(mapping);
   }
+}
+
+/** Adds 1 to the eventfd of a vector. */
+function adder(descriptors: readonly number[]): (vector: number) => void {
+  const one = new Uint8Array(8);
+  one[0] = 1;
+  return (vector) => {
+    if (vector < descriptors.length) addon().write(descriptors[vector], one, 0, one.length);
+  };
 }
 
 function readConfig({ config }: IxgbeModel, offset: number, bytes: number): number {

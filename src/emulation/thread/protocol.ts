@@ -62,6 +62,8 @@ export type Command =
   | { readonly kind: 'unmap'; readonly address: number }
   | { readonly kind: 'open'; readonly device: number; readonly spec: ThreadedDeviceSpec }
   | { readonly kind: 'close'; readonly device: number }
+  /** Eventfds to add to, one per vector. They belong to the process, so that numbers are enough; the driver closes them. */
+  | { readonly kind: 'interrupts'; readonly device: number; readonly descriptors: readonly number[] }
   | { readonly kind: 'inspect'; readonly device: number }
   | { readonly kind: 'inject'; readonly device: number; readonly fault: Fault }
   | { readonly kind: 'clear-faults'; readonly device: number; readonly fault: FaultKind | undefined };

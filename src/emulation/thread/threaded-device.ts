@@ -6,6 +6,7 @@ import {
   PCI_COMMAND_BUS_MASTER,
   type PciConfigSpace,
   type PciDevice,
+  type PciInterrupts,
   type RegisterFile,
 } from '../../pci/pci-device.ts';
 import { wordRegisters } from '../../pci/word-registers.ts';
@@ -18,6 +19,7 @@ import { checkRegisterOffset } from '../register-offset.ts';
 import type { WireSpec } from '../wires/index.ts';
 import { EmulationThread } from './emulation-thread.ts';
 import * as protocol from './protocol.ts';
+import { ThreadedInterrupts } from './threaded-interrupts.ts';
 
 export interface ThreadedDeviceOptions {
   /** Name in messages. Default 'emulated:ixgbe'. */
@@ -50,6 +52,7 @@ export class ThreadedPciDevice implements PciDevice {
   readonly config: PciConfigSpace;
   readonly dma: EmulatedDomain;
   readonly clock = wallClock;
+  readonly interrupts: PciInterrupts;
   readonly #thread: EmulationThread;
   readonly #device: number;
   readonly #bars: ReadonlyMap<number, RegisterFile>;
@@ -68,6 +71,11 @@ export class ThreadedPciDevice implements PciDevice {
       [MSIX_BAR, this.#registers(MSIX_BAR_SIZE, protocol.READ_MSIX, protocol.WRITE_MSIX, new Int32Array(0))],
     ]);
     this.config = this.#configSpace();
+    this.interrupts = new ThreadedInterrupts({
+      config: this.config,
+      msixTable: this.bar(MSIX_BAR),
+      announce: (descriptors) => this.#thread.command({ kind: 'interrupts', device: this.#device, descriptors }),
+    });
     this.vendorId = this.config.read16(0);
     this.deviceId = this.config.read16(2);
   }
@@ -101,6 +109,11 @@ export class ThreadedPciDevice implements PciDevice {
 
   close(): void {
     if (this.#closed) return;
+    try {
+      this.interrupts.disable();
+    } catch {
+      // The thread has ended, and adds to no eventfd any more.
+    }
     this.#closed = true;
     this.#thread.close(this.#device);
   }

@@ -19,7 +19,7 @@ function machine(): FakeSysfs {
 }
 
 function open(vfio = new FakeVfio('12', '13'), address = ADDRESS, { sysfs } = machine()): PciDevice {
-  const device = openPciDevice(address, { sysfs, vfioDirectory: vfio.directory });
+  const device = openPciDevice(address, { sysfs, devices: vfio.devices });
   onTestFinished(() => device.close());
   return device;
 }
@@ -27,7 +27,7 @@ function open(vfio = new FakeVfio('12', '13'), address = ADDRESS, { sysfs } = ma
 /** What the error of opening says, and its code. */
 function refusal(vfio: FakeVfio, fake = machine(), unsafeNoIommu = false): { code: string; message: string } {
   try {
-    openPciDevice(ADDRESS, { sysfs: fake.sysfs, vfioDirectory: vfio.directory, unsafeNoIommu }).close();
+    openPciDevice(ADDRESS, { sysfs: fake.sysfs, devices: vfio.devices, unsafeNoIommu }).close();
   } catch (error) {
     return error as { code: string; message: string };
   }
@@ -165,7 +165,7 @@ describe('what is in the way', () => {
 
   it('VFIO that is not there', () => {
     const vfio = new FakeVfio('12');
-    Object.assign(vfio, { directory: `${vfio.directory}/nothing` });
+    Object.assign(vfio, { devices: `${vfio.devices}/nothing` });
     expect(refusal(vfio)).toMatchObject({ code: 'ERR_SYSTEM', message: expect.stringContaining('modprobe vfio-pci') });
   });
 
@@ -200,7 +200,7 @@ describe('what is in the way', () => {
     });
     const warned = new Promise<Error>((warning) => process.once('warning', warning));
     const fake = machine();
-    const device = openPciDevice(ADDRESS, { sysfs: fake.sysfs, vfioDirectory: vfio.directory, unsafeNoIommu: true });
+    const device = openPciDevice(ADDRESS, { sysfs: fake.sysfs, devices: vfio.devices, unsafeNoIommu: true });
     onTestFinished(() => device.close());
     expect(vfio.arguments('SET_IOMMU')).toEqual([8]);
     expect(await warned).toMatchObject({ code: 'IXY_NO_IOMMU', message: expect.stringContaining(ADDRESS) });

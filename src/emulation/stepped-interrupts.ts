@@ -1,0 +1,82 @@
+/** Interrupts of a device on the caller's thread: they come while it is stepped, and waiting lets its time pass. */
+import { checkInteger, IxyError } from '../errors.ts';
+import type { Interrupt, PciInterrupts } from '../pci/pci-device.ts';
+import { MSIX_VECTORS } from './ixgbe/config.ts';
+import type { IxgbeModel } from './ixgbe/model.ts';
+import { setUpMsix } from './ixgbe/msix-setup.ts';
+import type { Simulation } from './simulation.ts';
+
+/** Time passes in steps of this while somebody waits. */
+const SLICE_MILLISECONDS = 0.1;
+/** Who waits for ever waits for an hour: nothing that comes later is in the simulation now. */
+const FOR_EVER = 3_600_000;
+
+export class SteppedInterrupts implements PciInterrupts {
+  readonly kind = 'msix';
+  readonly maximum = MSIX_VECTORS;
+  readonly #model: IxgbeModel;
+  readonly #simulation: Simulation;
+  #lines: readonly SteppedInterrupt[] = [];
+
+  constructor(model: IxgbeModel, simulation: Simulation) {
+    this.#model = model;
+    this.#simulation = simulation;
+  }
+
+  enable(vectors: number): readonly Interrupt[] {
+    checkInteger('interrupt vectors', vectors, 1, this.maximum);
+    if (this.#lines.length > 0) throw new IxyError('ERR_ARGUMENT', 'interrupts are enabled already');
+    const lines = Array.from({ length: vectors }, () => new SteppedInterrupt(this.#simulation));
+    this.#lines = lines;
+    const model = this.#model;
+    model.onInterrupt = (vector) => lines[vector]?.fire();
+    setUpMsix(model.config, (offset, value) => model.writeMsix(offset, value), vectors);
+    return lines;
+  }
+
+  disable(): void {
+    if (this.#lines.length === 0) return;
+    this.#lines = [];
+    const model = this.#model;
+    setUpMsix(model.config, (offset, value) => model.writeMsix(offset, value), 0);
+    model.onInterrupt = () => {};
+  }
+}
+
+/** A handler is called at once, in the midst of the step in which the device interrupts. */
+class SteppedInterrupt implements Interrupt {
+  readonly #simulation: Simulation;
+  #fired = false;
+  #handler: (() => void) | undefined;
+
+  constructor(simulation: Simulation) {
+    this.#simulation = simulation;
+  }
+
+  fire(): void {
+    if (this.#handler) this.#handler();
+    else this.#fired = true;
+  }
+
+  wait(milliseconds: number): boolean {
+    const { clock } = this.#simulation;
+    const end = clock.now() + (milliseconds < 0 ? FOR_EVER : milliseconds);
+    while (!this.#fired && clock.now() < end) {
+      this.#simulation.advance(Math.min(SLICE_MILLISECONDS, end - clock.now()));
+    }
+    const fired = this.#fired;
+    this.#fired = false;
+    return fired;
+  }
+
+  handle(handler: (() => void) | undefined): void {
+    this.#handler = handler;
+    if (!handler || !this.#fired) return;
+    this.#fired = false;
+    handler();
+  }
+
+  keepAlive(): void {}
+
+  unmask(): void {}
+}
