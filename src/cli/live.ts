@@ -4,8 +4,8 @@
  */
 import CliTable3 from 'cli-table3';
 import { createLogUpdate } from 'log-update';
-import pc from 'picocolors';
 import type { PortRates, RateMeter } from '../apps/index.ts';
+import { colorsFor } from './colors.ts';
 import { billions, grouped, millions, shortened } from './format.ts';
 
 /** Which of a port's directions a command uses. */
@@ -94,7 +94,7 @@ function portLine(port: PortRates, ways: Ways): string {
 
 function tableView({ stream, ways }: LiveOptions): View {
   const update = createLogUpdate(stream);
-  const colors = pc.createColors(process.env.NO_COLOR === undefined || process.env.NO_COLOR === '');
+  const colors = colorsFor(stream);
   const table = (rates: readonly PortRates[]): string => {
     const rows = new CliTable3({
       head: ['Port', '', 'Mpps', 'Gbit/s', 'packets', 'drops'].map((title) => colors.bold(title)),

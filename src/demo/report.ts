@@ -1,6 +1,6 @@
 /** What the demo tells: for people, a heading, a live table and checks per stage; for programs, JSON lines. */
-import pc from 'picocolors';
 import { type Counted, RateMeter } from '../apps/index.ts';
+import { type Colors, colorsFor } from '../cli/colors.ts';
 import { Live } from '../cli/live.ts';
 
 export interface ReportOptions {
@@ -19,6 +19,7 @@ export interface Check {
 export class Report {
   readonly signal: AbortSignal;
   readonly #options: ReportOptions;
+  readonly #colors: Colors;
   readonly #begin = performance.now();
   readonly #checks: Check[] = [];
   readonly #leftOut: { readonly part: string; readonly reason: string }[] = [];
@@ -26,6 +27,7 @@ export class Report {
   constructor(options: ReportOptions) {
     this.signal = options.signal;
     this.#options = options;
+    this.#colors = colorsFor(options.stream);
   }
 
   /** For people only. */
@@ -35,13 +37,13 @@ export class Report {
 
   leaveOut(part: string, reason: string, substitute: string): void {
     this.#leftOut.push({ part, reason });
-    this.say(`\n${pc.yellow('Left out')}: ${part}: ${reason}. Instead: ${substitute}.`);
+    this.say(`\n${this.#colors.yellow('Left out')}: ${part}: ${reason}. Instead: ${substitute}.`);
   }
 
   /** Runs a stage, and shows what became of it. Rejects for what `body` throws, or what the signal was aborted with. */
   async stage<Result>(name: string, title: string, body: (stage: Stage) => Promise<Result>): Promise<Result> {
     this.signal.throwIfAborted();
-    this.say(`\n${pc.bold(title)}`);
+    this.say(`\n${this.#colors.bold(title)}`);
     this.#print({ type: 'begin', stage: name, title });
     const stage = new Stage(name, this.#options);
     try {
@@ -63,7 +65,7 @@ export class Report {
     if (error instanceof StageFailure) return;
     const check = { stage: 'demo', passed: false, text: messageOf(error) };
     this.#checks.push(check);
-    this.say(`\n${line(check)}`);
+    this.say(`\n${this.#line(check)}`);
   }
 
   /** Shows the summary; whether everything passed. */
@@ -74,7 +76,8 @@ export class Report {
     const [checks, leftOut] = [this.#checks, this.#leftOut];
     this.#print({ type: 'summary', passed, seconds: Math.round(seconds * 1000) / 1000, checks, leftOut });
     const count = `${checks.length - failed.length} of ${checks.length} checks passed in ${seconds.toFixed(1)} s`;
-    this.say(`\n${passed ? pc.green(`✓ ${count}.`) : pc.red(`✗ ${count}. What failed:`)}`);
+    const { green, red } = this.#colors;
+    this.say(`\n${passed ? green(`✓ ${count}.`) : red(`✗ ${count}. What failed:`)}`);
     for (const { stage, text } of failed) this.say(`  ${stage}: ${text}`);
     for (const { part, reason } of leftOut) this.say(`  Left out: ${part}: ${reason}.`);
     return passed;
@@ -82,7 +85,7 @@ export class Report {
 
   #show(stage: Stage): void {
     const { checks, notes, figures } = stage;
-    const lines = [...notes.map((note) => `  ${note}`), ...checks.map(line)];
+    const lines = [...notes.map((note) => `  ${note}`), ...checks.map((check) => this.#line(check))];
     const data = {
       type: 'end',
       stage: stage.name,
@@ -96,6 +99,10 @@ export class Report {
       this.say(lines.join('\n'));
       this.#print(data);
     }
+  }
+
+  #line({ passed, text }: Check): string {
+    return `  ${passed ? this.#colors.green('✓') : this.#colors.red('✗')} ${text}`;
   }
 
   #print(value: object): void {
@@ -139,10 +146,6 @@ class StageFailure extends Error {
   constructor(cause: unknown) {
     super(messageOf(cause), { cause });
   }
-}
-
-function line({ passed, text }: Check): string {
-  return `  ${passed ? pc.green('✓') : pc.red('✗')} ${text}`;
 }
 
 function messageOf(error: unknown): string {

@@ -109,8 +109,9 @@ describe('the demo, with less', () => {
   it.runIf(haveTap)(
     'says that it takes iproute2, in words for people',
     async () => {
-      const demo = new DemoProcess(['--quick'], { env: { PATH: '/nowhere' } });
+      const demo = new DemoProcess(['--quick'], { env: { PATH: '/nowhere', CI: 'true', FORCE_COLOR: '1' } });
       expect(await demo.endOfOutput(), demo.output).toBe(0);
+      expect(demo.output).not.toContain('\x1b');
       expect(demo.output).toMatch(/^Left out: .*iproute2/m);
       expect(demo.output).toMatch(/5,000 of 5,000 packets the same/);
       expect(demo.output).toMatch(/^✓ \d+ of \d+ checks passed/m);
