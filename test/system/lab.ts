@@ -3,6 +3,7 @@ import { expect, onTestFinished } from 'vitest';
 import { type IxgbeDevice, type IxgbeOptions, openIxgbe } from '../../src/drivers/ixgbe/index.ts';
 import { CallbackWire, EmulatedPciDevice, type Violation } from '../../src/emulation/index.ts';
 import { CheckedPacketPool, OWNER_RX_RING, OWNER_TX_RING } from '../../src/memory/checked-pool.ts';
+import type { DmaMemory } from '../../src/memory/dma-memory.ts';
 import { HUGE_PAGE_2_MIB } from '../../src/memory/huge-pages.ts';
 import { PacketBatch } from '../../src/memory/packet-batch.ts';
 import { NO_PACKET, PacketPool } from '../../src/memory/packet-pool.ts';
@@ -29,6 +30,8 @@ export class Lab {
   /** Frames that left the device. */
   readonly sent: Uint8Array[] = [];
   #nic: IxgbeDevice | undefined;
+  /** Regions that the driver has allocated and not freed. */
+  #regions = 0;
 
   constructor(options: LabOptions = {}) {
     this.options = options;
@@ -53,7 +56,7 @@ export class Lab {
     const { deviceId: _id, strict: _strict, wrap, ...options } = this.options;
     const device = wrap ? wrap(this.device) : new WrappedDevice(this.device);
     this.#nic = await openIxgbe(device, {
-      allocateMemory: allocatePlainMemory,
+      allocateMemory: (minimumBytes) => this.#allocate(minimumBytes),
       pool: this.pool,
       linkPollInterval: 0,
       logger: { info() {}, warn: (message) => this.warnings.push(message) },
@@ -127,11 +130,11 @@ export class Lab {
   /** Closes the driver, and expects everything back. */
   close(): void {
     this.nic.close();
-    this.expectWholePool();
+    this.expectEverythingBack();
   }
 
-  /** Every packet is free, and nobody is said to own one. */
-  expectWholePool(): void {
+  /** Every packet is free, nobody is said to own one, and the device reaches no memory of the driver's any more. */
+  expectEverythingBack(): void {
     const { pool } = this;
     expect({ free: pool.available, armed: pool.ownedBy(OWNER_RX_RING), sent: pool.ownedBy(OWNER_TX_RING) }).toEqual({
       free: pool.capacity,
@@ -139,6 +142,14 @@ export class Lab {
       sent: [],
     });
     expect(new Set(pool.stack.subarray(0, pool.available)).size).toBe(pool.capacity);
+    expect(() => this.device.dma.addressOf(pool.memory, 0)).toThrow('not mapped');
+    expect(this.#regions).toBe(0);
+  }
+
+  #allocate(minimumBytes: number): DmaMemory {
+    const { buffer, size, pageSize, descriptor, kind } = allocatePlainMemory(minimumBytes);
+    this.#regions++;
+    return { buffer, size, pageSize, descriptor, kind, free: () => void this.#regions-- };
   }
 }
 

@@ -50,6 +50,8 @@ export const RX_CONSTANTS = {
   CHAIN_TAIL: 6,
   /** Segments of a broken frame are dropped up to its end. */
   SKIPPING: 7,
+  /** Segments of the frame that is still arriving. */
+  CHAIN_SEGMENTS: 8,
 } as const;
 
 /** A queue's rings and tables, which become constants of its burst functions. */
@@ -75,6 +77,8 @@ export interface RxContext {
   readonly size: number;
   /** Bytes that a buffer takes. */
   readonly maximumLength: number;
+  /** Buffers that the longest frame takes. */
+  readonly maximumSegments: number;
 }
 
 /** See `RxQueue.receive` of the drivers' interface. */

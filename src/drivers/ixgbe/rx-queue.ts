@@ -2,7 +2,7 @@
 import type { DmaDomain } from '../../memory/dma-memory.ts';
 import { NO_PACKET, type PacketPool } from '../../memory/packet-pool.ts';
 import { specialise } from '../../specialise.ts';
-import type { RxQueue as NetRxQueue } from '../net-device.ts';
+import type { RxQueue as NetRxQueue, RxInterrupt } from '../net-device.ts';
 import { checkedReceive, recordArmed } from './checked-queues.ts';
 import { makeRearm, makeReceive } from './rx-burst.ts';
 import { type Receive, RX_CONSTANTS, type RxContext } from './rx-context.ts';
@@ -28,6 +28,8 @@ export class RxQueue implements NetRxQueue {
   readonly pool: PacketPool;
   /** See `NetRxQueue.receive`. Compiled for this queue; changed only by `stop`. */
   receive: Receive;
+  /** Given to the queue once its device interrupts. */
+  interrupt: RxInterrupt | undefined = undefined;
 
   readonly #context: RxContext;
   readonly #domain: DmaDomain;
@@ -57,6 +59,7 @@ export class RxQueue implements NetRxQueue {
       doorbell: init.doorbell,
       size,
       maximumLength: pool.dataSize,
+      maximumSegments: Math.ceil(init.maximumFrame / pool.dataSize),
     };
     this.#rearm = specialise('rearm', makeRearm)(this.#context);
     const scattered = init.maximumFrame > pool.dataSize;

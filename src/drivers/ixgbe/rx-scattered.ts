@@ -3,19 +3,21 @@ import type { Receive, RxContext } from './rx-context.ts';
 
 /**
  * For frames that may spread over several buffers (82599 datasheet 7.1.6.2, EOP): they become chains. A frame with a bad
- * segment is dropped whole, and counted once.
+ * segment, or more of them than any frame has, is dropped whole, and counted once. A buffer that is not full ends its frame
+ * even if the device does not say so: such a frame is bad, but not the one after it.
  */
 export function makeScatteredReceive(context: RxContext, rearm: () => void): Receive {
   const { links: $links, lengths: $lengths, ring: $ring, shadow: $shadow, state: $state } = context;
-  const { pool, poolState: $poolState, size, maximumLength } = context;
+  const { pool, poolState: $poolState, size, maximumLength, maximumSegments } = context;
   const { DD, EOP, ERRORS, STATUS, LENGTH, LENGTH_MASK, BLOCK, STRIDE, HEADROOM, NO_PACKET } = context.constants;
-  const { NEXT, EMPTY, BAD_FRAMES, CHAIN_HEAD, CHAIN_TAIL, SKIPPING, POOL_CHAINS } = context.constants;
+  const { NEXT, EMPTY, BAD_FRAMES, CHAIN_HEAD, CHAIN_TAIL, CHAIN_SEGMENTS, SKIPPING, POOL_CHAINS } = context.constants;
   const mask = size - 1;
 
   const drop = (packet: number, state: Int32Array): void => {
     if (state[CHAIN_HEAD] !== NO_PACKET) pool.reclaim(state[CHAIN_HEAD]);
     pool.reclaim(packet);
     state[CHAIN_HEAD] = NO_PACKET;
+    state[CHAIN_SEGMENTS] = 0;
     state[BAD_FRAMES]++;
   };
 
@@ -48,9 +50,13 @@ export function makeScatteredReceive(context: RxContext, rearm: () => void): Rec
         if (last) state[SKIPPING] = 0;
         continue;
       }
-      if ((last && (status & ERRORS) !== 0) || (length - 1) >>> 0 >= maximumLength) {
+      const segments = state[CHAIN_SEGMENTS] + 1;
+      const good = last
+        ? (status & ERRORS) === 0 && (length - 1) >>> 0 < maximumLength && segments <= maximumSegments
+        : length === maximumLength && segments < maximumSegments;
+      if (!good) {
         drop(packet, state);
-        if (!last) state[SKIPPING] = 1;
+        if (!last && length >= maximumLength) state[SKIPPING] = 1;
         continue;
       }
       lengths[packet] = length;
@@ -62,9 +68,11 @@ export function makeScatteredReceive(context: RxContext, rearm: () => void): Rec
         $poolState[POOL_CHAINS] = 1;
       }
       state[CHAIN_TAIL] = packet;
+      state[CHAIN_SEGMENTS] = segments;
       if (!last) continue;
       const whole = state[CHAIN_HEAD];
       state[CHAIN_HEAD] = NO_PACKET;
+      state[CHAIN_SEGMENTS] = 0;
       packets[count] = whole;
       offsets[count] = Math.imul(whole, STRIDE) + HEADROOM;
       count = (count + 1) | 0;

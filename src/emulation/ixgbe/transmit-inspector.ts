@@ -52,6 +52,11 @@ export class TransmitInspector {
     this.#buffers = buffers;
   }
 
+  /** The ring begins anew, and with it the count of descriptors without a report. */
+  restart(): void {
+    this.#sinceReport = 0;
+  }
+
   /** Judges the packet whose `descriptors` descriptors begin at the head. */
   inspect(descriptors: number): void {
     const { words, base, head, count } = this.#ring;

@@ -59,9 +59,14 @@ export class TransmitQueue {
     this.#writeBackThreshold = extract(TXDCTL.bits.WTHRESH, txdctl);
   }
 
-  reset(): void {
+  /** The ring was switched on or off: nothing that was sent before awaits a report. */
+  restart(): void {
     this.#pending = 0;
     this.#reportWanted = false;
+    this.#inspector.restart();
+  }
+
+  reset(): void {
     this.ring.reset();
     this.configure(this.#context.registers.get(TXDCTL, this.ring.queue));
   }

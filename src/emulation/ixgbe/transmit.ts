@@ -39,8 +39,9 @@ export class Transmit implements FrameTaker {
     this.#faults = context.faults;
     const assembly = new FrameAssembly();
     this.queues = Array.from({ length: QUEUES }, (_, queue) => new TransmitQueue(context, queue, this, assembly));
-    for (const { ring } of this.queues) {
-      ring.onSwitch = () => {
+    for (const queue of this.queues) {
+      queue.ring.onSwitch = () => {
+        queue.restart();
         this.#active = this.queues.filter((queue) => queue.ring.enabled);
       };
     }

@@ -145,6 +145,29 @@ describe.each([true, false])('a receive queue for jumbo frames, checked mode %s'
     expect(pool.available).toBe(pool.capacity - device.armed);
   });
 
+  it('drops a frame that ends without saying so, and a frame without end', () => {
+    const { device, queue, pool } = setUp({ checked, maximumFrame: 9018 });
+    const batch = new PacketBatch(4);
+    device.deliver({ length: 2048, status: MORE });
+    device.deliver({ length: 100, status: MORE });
+    device.deliver({ length: 77 });
+    expect(queue.receive(batch)).toBe(1);
+    expect(pool.totalLength(batch.packets[0])).toBe(77);
+    expect(queue.badFrames).toBe(1);
+    batch.free();
+    for (let lap = 0; lap < 100; lap++) {
+      while (device.deliver({ length: 2048, status: MORE }));
+      expect(queue.receive(batch)).toBe(0);
+    }
+    expect(queue.badFrames).toBe(2);
+    device.deliver({ length: 2048 });
+    device.deliver({ length: 78 });
+    expect(queue.receive(batch)).toBe(1);
+    expect(pool.totalLength(batch.packets[0])).toBe(78);
+    batch.free();
+    expect(pool.available).toBe(pool.capacity - device.armed);
+  });
+
   it('never loses a buffer, whatever the device writes', () => {
     const segment = fc.record({ length: fc.nat(70000), status: fc.integer({ min: 0, max: 0xffff_ffff }) });
     fc.assert(
