@@ -6,6 +6,7 @@ export type {
   LinkState,
   NetDevice,
   NetDeviceEvents,
+  RxInterrupt,
   RxQueue,
   TxQueue,
 } from './net-device.ts';

@@ -14,7 +14,29 @@ export interface LinkState {
 }
 
 /** Where received packets come from. It belongs to the thread that opened the port. */
+/**
+ * How a receive queue wakes a loop that sleeps. Armed, it interrupts once, for what arrives from now on or, on most devices,
+ * has arrived since it interrupted last; so a loop arms, receives once more, and sleeps only if that gave nothing. It may
+ * wake a loop for nothing, but never leaves one asleep over a packet.
+ */
+export interface RxInterrupt {
+  arm(): void;
+  /** Takes `arm` back; harmless if it has interrupted already. */
+  disarm(): void;
+  /**
+   * Waits, and blocks this thread, for at most `milliseconds` (−1: for ever); whether it has interrupted. A signal or
+   * another interrupt of the device may end the wait early.
+   */
+  wait(milliseconds: number): boolean;
+  /** Calls `handler` from the event loop when it interrupts, and when the device goes or is closed; undefined ends that. */
+  handle(handler: (() => void) | undefined): void;
+  /** Whether the handler keeps the event loop, and so the process, from ending. Default false. */
+  keepAlive(enabled: boolean): void;
+}
+
 export interface RxQueue {
+  /** Absent where the queue can only be polled. */
+  readonly interrupt?: RxInterrupt | undefined;
   /** Where this queue's buffers come from; `receive` makes it the batch's pool. */
   readonly pool: PacketPool;
   /**

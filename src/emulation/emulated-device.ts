@@ -32,6 +32,8 @@ export interface EmulatedDeviceOptions {
   readonly simulation?: Simulation;
   /** Default: the domain that all emulated devices share. */
   readonly domain?: EmulatedDomain;
+  /** What the slot offers: messages, or the interrupt line alone. Default 'msix'. */
+  readonly interrupts?: 'msix' | 'intx';
 }
 
 export class EmulatedPciDevice implements PciDevice {
@@ -58,7 +60,7 @@ export class EmulatedPciDevice implements PciDevice {
     this.simulation.add(this.model);
     this.config = this.model.config;
     this.clock = this.simulation.clock;
-    this.interrupts = new SteppedInterrupts(this.model, this.simulation);
+    this.interrupts = new SteppedInterrupts(this.model, this.simulation, options.interrupts ?? 'msix');
     this.vendorId = this.config.read16(0);
     this.deviceId = this.config.read16(2);
   }

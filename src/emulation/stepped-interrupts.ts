@@ -12,13 +12,15 @@ const SLICE_MILLISECONDS = 0.1;
 const FOR_EVER = 3_600_000;
 
 export class SteppedInterrupts implements PciInterrupts {
-  readonly kind = 'msix';
-  readonly maximum = MSIX_VECTORS;
+  readonly kind: 'msix' | 'intx';
+  readonly maximum: number;
   readonly #model: IxgbeModel;
   readonly #simulation: Simulation;
   #lines: readonly SteppedInterrupt[] = [];
 
-  constructor(model: IxgbeModel, simulation: Simulation) {
+  constructor(model: IxgbeModel, simulation: Simulation, kind: 'msix' | 'intx') {
+    this.kind = kind;
+    this.maximum = kind === 'msix' ? MSIX_VECTORS : 1;
     this.#model = model;
     this.#simulation = simulation;
   }
@@ -28,18 +30,21 @@ export class SteppedInterrupts implements PciInterrupts {
     if (this.#lines.length > 0) throw new IxyError('ERR_ARGUMENT', 'interrupts are enabled already');
     const lines = Array.from({ length: vectors }, () => new SteppedInterrupt(this.#simulation));
     this.#lines = lines;
-    const model = this.#model;
-    model.onInterrupt = (vector) => lines[vector]?.fire();
-    setUpMsix(model.config, (offset, value) => model.writeMsix(offset, value), vectors);
+    this.#model.onInterrupt = (vector) => lines[vector]?.fire();
+    this.#setUp(vectors);
     return lines;
   }
 
   disable(): void {
     if (this.#lines.length === 0) return;
     this.#lines = [];
+    this.#setUp(0);
+    this.#model.onInterrupt = () => {};
+  }
+
+  #setUp(vectors: number): void {
     const model = this.#model;
-    setUpMsix(model.config, (offset, value) => model.writeMsix(offset, value), 0);
-    model.onInterrupt = () => {};
+    if (this.kind === 'msix') setUpMsix(model.config, (offset, value) => model.writeMsix(offset, value), vectors);
   }
 }
 
@@ -47,6 +52,7 @@ export class SteppedInterrupts implements PciInterrupts {
 class SteppedInterrupt implements Interrupt {
   readonly #simulation: Simulation;
   #fired = false;
+  #waiting = false;
   #handler: (() => void) | undefined;
 
   constructor(simulation: Simulation) {
@@ -54,16 +60,18 @@ class SteppedInterrupt implements Interrupt {
   }
 
   fire(): void {
-    if (this.#handler) this.#handler();
+    if (this.#handler && !this.#waiting) this.#handler();
     else this.#fired = true;
   }
 
   wait(milliseconds: number): boolean {
     const { clock } = this.#simulation;
     const end = clock.now() + (milliseconds < 0 ? FOR_EVER : milliseconds);
+    this.#waiting = true;
     while (!this.#fired && clock.now() < end) {
       this.#simulation.advance(Math.min(SLICE_MILLISECONDS, end - clock.now()));
     }
+    this.#waiting = false;
     const fired = this.#fired;
     this.#fired = false;
     return fired;

@@ -27,7 +27,6 @@ export class DescriptorInterrupt implements Interrupt {
     this.unmask = unmask;
   }
 
-  /** See `Interrupt.wait`. A signal ends the wait early. */
   wait(milliseconds: number): boolean {
     if (this.#take()) return true;
     this.#epoll ??= this.#newEpoll();

@@ -57,7 +57,7 @@ export type InterruptKind = 'msix' | 'msi' | 'intx';
 export interface Interrupt {
   /**
    * Waits for the interrupt and blocks this thread, for at most `milliseconds` (−1: for ever); whether it has fired since
-   * the last wait. Not while a handler is set.
+   * the last wait. A signal may end the wait early. A handler is not called for what a wait takes notice of.
    */
   wait(milliseconds: number): boolean;
   /** Calls `handler` from the event loop each time it has fired, once for all that came since; undefined ends that. */

@@ -7,6 +7,7 @@ import { checkInteger, IxyError } from '../../errors.ts';
 import { closeOnExit } from '../lifecycle.ts';
 import type { DeviceCapabilities, DeviceStatistics, LinkState, NetDevice, NetDeviceEvents } from '../net-device.ts';
 import { parseMac, readMac, whileReceiveHalted, writeMac, writeModes } from './filters.ts';
+import type { DeviceInterrupts } from './interrupts.ts';
 import { LINK_DOWN, linkSpeeds, readLink, sameLink } from './link.ts';
 import { MAXIMUM_MTU, MAXIMUM_QUEUES, type ResolvedOptions } from './options.ts';
 import type { QueueSet } from './queues.ts';
@@ -41,6 +42,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
   readonly #registers: Registers;
   readonly #options: ResolvedOptions;
   readonly #queues: QueueSet;
+  readonly #interrupts: DeviceInterrupts | undefined;
   readonly #statistics: Statistics;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #stayOpen: () => void;
@@ -56,7 +58,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
     registers: Registers,
     model: IxgbeModel,
     options: ResolvedOptions,
-    queues: QueueSet,
+    { queues, interrupts }: { readonly queues: QueueSet; readonly interrupts: DeviceInterrupts | undefined },
     statistics: Statistics,
   ) {
     super();
@@ -76,12 +78,14 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
     this.#registers = registers;
     this.#options = options;
     this.#queues = queues;
+    this.#interrupts = interrupts;
     this.#statistics = statistics;
     this.#mac = readMac(registers);
     this.#promiscuous = options.promiscuous;
     registers.onGone = (error) => this.#removed(error);
     this.#every(STATISTICS_MILLISECONDS, () => this.#statistics.step(COUNTERS_PER_STEP));
-    if (options.linkPollInterval > 0) this.#every(options.linkPollInterval, () => this.checkLink());
+    if (interrupts) this.#watchLink(interrupts);
+    else if (options.linkPollInterval > 0) this.#every(options.linkPollInterval, () => this.checkLink());
     this.#stayOpen = closeOnExit(this);
   }
 
@@ -95,7 +99,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
     return this.#unlessGone(() => readLink(this.#registers, this.model), LINK_DOWN);
   }
 
-  /** Looks at the link and emits 'link' if it changed since the last look; runs by itself every `linkPollInterval`. */
+  /** Looks at the link and emits 'link' if it changed since the last look; runs by itself when it changes. */
   checkLink(): LinkState {
     const link = this.link();
     if (!sameLink(link, this.#link)) {
@@ -211,7 +215,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
     this.#stopTimers();
     this.#stayOpen();
     try {
-      shutDown(this.#registers, this.#queues, this.#options.logger);
+      shutDown(this.#registers, this.#queues, this.#interrupts, this.#options.logger);
     } finally {
       this.emit('closed');
     }
@@ -222,9 +226,22 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
     whileReceiveHalted(registers, () => writeModes(registers, this.#promiscuous, this.#allMulticast));
   }
 
+  /** Never from within what noticed, and not before whoever opened the device can listen. */
+  #watchLink(interrupts: DeviceInterrupts): void {
+    const look = (): void => {
+      const later = setImmediate(() => {
+        if (!this.#closed) this.#unlessGone(() => this.checkLink(), undefined);
+      });
+      later.unref();
+    };
+    interrupts.watchLink(look);
+    look();
+  }
+
   #removed(error: IxyError): void {
     this.#stopTimers();
     for (const queue of [...this.rx, ...this.tx]) queue.stop();
+    this.#interrupts?.wakeAll();
     // Not from within the access that noticed: listeners may well call close().
     queueMicrotask(() => this.emit('removed', error));
   }

@@ -6,6 +6,7 @@ import type { PciDevice } from '../../pci/pci-device.ts';
 import { IxgbeDevice } from './device.ts';
 import { verifyChecksum } from './eeprom.ts';
 import { isStationAddress, readMac } from './filters.ts';
+import { type DeviceInterrupts, enableInterrupts } from './interrupts.ts';
 import { setupLink } from './link.ts';
 import { type IxgbeOptions, type ResolvedOptions, resolveOptions, silent } from './options.ts';
 import { createQueues, frameOnWire, type QueueSet } from './queues.ts';
@@ -45,6 +46,7 @@ export function identifyIxgbe(device: PciDevice): IxgbeModel {
 export async function openIxgbe(device: PciDevice, options: IxgbeOptions): Promise<IxgbeDevice> {
   let queues: QueueSet | undefined;
   let registers: Registers | undefined;
+  let interrupts: DeviceInterrupts | undefined;
   try {
     const model = identifyIxgbe(device);
     const resolved = resolveOptions(device.address, options);
@@ -55,11 +57,12 @@ export async function openIxgbe(device: PciDevice, options: IxgbeOptions): Promi
     statistics.reset();
     queues = createQueues(device, resolved);
     device.setBusMaster(true);
+    interrupts = enableInterrupts(registers, queues.rx, resolved);
     await startQueues(registers, model, resolved, queues);
     registers.update('CTRL_EXT', { DRV_LOAD: 1 });
-    return new IxgbeDevice(registers, model, resolved, queues, statistics);
+    return new IxgbeDevice(registers, model, resolved, { queues, interrupts }, statistics);
   } catch (error) {
-    if (registers) shutDown(registers, queues, options.logger ?? silent);
+    if (registers) shutDown(registers, queues, interrupts, options.logger ?? silent);
     else device.close();
     throw error;
   }

@@ -29,8 +29,12 @@ export interface IxgbeOptions {
   readonly promiscuous?: boolean;
   /** Where receive buffers come from; it stays the caller's. Default: a pool of the device's own, closed with it. */
   readonly pool?: PacketPool;
-  /** Milliseconds between looks at the link; 0: only `checkLink` looks. Default 500. */
+  /** Milliseconds between looks at the link of a device without interrupts; 0: only `checkLink` looks. Default 500. */
   readonly linkPollInterval?: number;
+  /** Use interrupts where the device has them: to wake loops that sleep, and to tell of the link. Default true. */
+  readonly interrupts?: boolean;
+  /** Microseconds between two interrupts of a queue at the least, even, 0 … 1022. Default 20. */
+  readonly interruptThrottle?: number;
   /** Check at every burst who owns which packet; costs speed. Default: whether IXY_CHECK is set to 1. */
   readonly checked?: boolean;
   readonly logger?: Logger;
@@ -45,6 +49,8 @@ const MINIMUM_MTU = 68;
 const MINIMUM_RING = 64;
 const MAXIMUM_RING = 4096;
 const MAXIMUM_INTERVAL = 2 ** 31 - 1;
+/** EITR counts 2 µs in 9 bits (8.2.3.5.12). */
+const MAXIMUM_THROTTLE = 1022;
 
 /** The logger of those who gave none. */
 export const silent: Logger = { info() {}, warn() {} };
@@ -58,6 +64,8 @@ const DEFAULTS: Omit<ResolvedOptions, 'allocateMemory' | 'checked'> = {
   promiscuous: false,
   pool: undefined,
   linkPollInterval: 500,
+  interrupts: true,
+  interruptThrottle: 20,
   logger: silent,
 };
 const KNOWN = [...Object.keys(DEFAULTS), 'allocateMemory', 'checked'];
@@ -82,6 +90,14 @@ export function resolveOptions(address: string, options: IxgbeOptions): Resolved
   checkRing(`${address}: txRingSize`, resolved.txRingSize);
   checkInteger(`${address}: mtu`, resolved.mtu, MINIMUM_MTU, MAXIMUM_MTU);
   checkInteger(`${address}: linkPollInterval`, resolved.linkPollInterval, 0, MAXIMUM_INTERVAL);
+  checkInteger(`${address}: interruptThrottle`, resolved.interruptThrottle, 0, MAXIMUM_THROTTLE);
+  if (resolved.interruptThrottle % 2 !== 0) {
+    throw new IxyError(
+      'ERR_ARGUMENT',
+      `${address}: interruptThrottle must be even, found ${resolved.interruptThrottle}`,
+    );
+  }
+  checkType(`${address}: interrupts`, resolved.interrupts, 'boolean');
   checkType(`${address}: promiscuous`, resolved.promiscuous, 'boolean');
   checkType(`${address}: checked`, resolved.checked, 'boolean');
   checkType(`${address}: allocateMemory`, resolved.allocateMemory, 'function');

@@ -16,8 +16,8 @@ const DMA_MILLISECONDS = 1000;
 const SETTLE_MILLISECONDS = 10;
 const FLUSH_MILLISECONDS = 0.02;
 
-/** Switches every interrupt off (4.6.3.1): this driver polls. */
-function maskInterrupts(registers: Registers): void {
+/** Switches every interrupt off (4.6.3.1). */
+export function maskInterrupts(registers: Registers): void {
   registers.write('EIMC', 0x7fff_ffff);
   registers.writeAll('EIMC_EXT', 0xffff_ffff);
 }

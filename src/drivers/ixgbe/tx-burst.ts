@@ -2,7 +2,7 @@
  * The transmit burst: the hot path of every packet that leaves.
  *
  * One descriptor in 32 asks the device for a report (82599 datasheet 7.2.3.2.4, RS). With write-back threshold 0 it
- * vouches for all before it, so sent packets are taken back 32 at a time, and only when the ring runs short.
+ * vouches for all before it, so sent packets are taken back 32 at a time, and only when the ring or the pool runs short.
  *
  * `makeTransmit` is copied for each queue and pool (see specialise.ts), so it uses its parameter only.
  */
@@ -121,8 +121,8 @@ export function makeTransmit(context: TxContext): Transmit {
     const wanted = batch.length | 0;
     let used = state[USED];
     let count = wanted;
-    if (used + count + BLOCK >= size) {
-      // Room runs short: take back what has been sent.
+    if (used + count + BLOCK >= size || poolState[POOL_TOP] < BLOCK) {
+      // Room runs short, or packets do: take back what has been sent.
       let oldest = state[OLDEST] & mask;
       while (used >= BLOCK && (ring[(reports[oldest >> BLOCK_SHIFT] << 2) + STATUS] & DD) !== 0) {
         let top = poolState[POOL_TOP];

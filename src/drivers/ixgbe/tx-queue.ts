@@ -168,9 +168,8 @@ export class TxQueue implements NetTxQueue {
 
   /** Any packet the device can take, from any pool; drops and counts the others. */
   readonly #slowly = (batch: PacketBatch): number => {
-    if (batch.length === 0) return 0;
     const { pool } = batch;
-    const source = this.#source?.pool === pool ? this.#source : this.#adopt(pool);
+    const source = this.#source?.pool === pool || batch.length === 0 ? this.#source : this.#adopt(pool);
     this.#audit.admit(batch);
     const error = this.#takeBack();
     let queued = 0;
