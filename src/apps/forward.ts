@@ -164,7 +164,10 @@ export class Direction {
     if (limit < this.#batch.capacity) this.#batch = new PacketBatch(limit); // the last burst before the count is reached
     const batch = this.#batch;
     const received = this.#rx.receive(batch);
-    if (received === 0) return 0;
+    if (received === 0) {
+      this.#tx.transmit(batch); // the pool may be empty because all its packets lie in this ring, sent long ago
+      return 0;
+    }
     this.received += received;
     this.#recorder?.record(batch);
     this.#onPackets(batch, this.from, this.to);

@@ -51,7 +51,8 @@ export interface RxQueue {
 export interface TxQueue {
   /**
    * Queues packets from the front of `batch`; returns how many. Those belong to the device and go back to their pool
-   * once sent; what did not fit stays in the batch, moved to its front, and stays the caller's.
+   * once sent; what did not fit stays in the batch, moved to its front, and stays the caller's. Call it with an empty
+   * batch too when nothing was received: if the pool is empty, it takes back what has been sent.
    */
   transmit(batch: PacketBatch): number;
 }

@@ -195,6 +195,13 @@ export class PacketPool {
     return total;
   }
 
+  /** Buffers that the whole packet takes. */
+  segments(packet: number): number {
+    let count = 0;
+    for (let segment = packet; segment !== NO_PACKET; segment = this.next[segment]) count++;
+    return count;
+  }
+
   /**
    * Makes the pool reachable in `domain` and returns its packets' device addresses there. Each call needs a `release`;
    * memory is not freed before the last one.

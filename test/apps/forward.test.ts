@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Forwarder, forward } from '../../src/apps/index.ts';
 import type { PacketBatch } from '../../src/memory/packet-batch.ts';
+import { open } from '../../src/ports/index.ts';
 import { numberedFrame } from '../emulation/wires/frames.ts';
 import { missing, type SoftPort, softPort } from './soft-port.ts';
 
@@ -35,6 +36,16 @@ describe('forward', () => {
     const [there] = await forward(a.port, b.port, { batchSize: 16 });
     expect(there).toMatchObject({ received: 100, forwarded: 30, dropped: 70 });
     expect(missing(a.port)).toBe(0);
+  });
+
+  it('goes on when all packets of a port lie in the longer ring of the other one', async () => {
+    const count = 10_000;
+    const a = await open(`emulated:ixgbe?wire=generator&count=${count}&thread=0`, { promiscuous: true });
+    const b = await open('emulated:ixgbe?thread=0', { txRingSize: 4096 });
+    expect(a.rx[0].pool.capacity).toBeLessThan(4096);
+    const [there] = await forward(a, b, { count, signal: AbortSignal.timeout(10_000) });
+    expect(there.received).toBe(count);
+    await Promise.all([a.close(), b.close()]);
   });
 
   it('waits for room instead, if it is told to', () => {

@@ -168,8 +168,9 @@ export class TxQueue implements NetTxQueue {
 
   /** Any packet the device can take, from any pool; drops and counts the others. */
   readonly #slowly = (batch: PacketBatch): number => {
+    if (batch.length === 0) return this.#idle();
     const { pool } = batch;
-    const source = this.#source?.pool === pool || batch.length === 0 ? this.#source : this.#adopt(pool);
+    const source = this.#source?.pool === pool ? this.#source : this.#adopt(pool);
     this.#audit.admit(batch);
     const error = this.#takeBack();
     let queued = 0;
@@ -191,12 +192,19 @@ export class TxQueue implements NetTxQueue {
     return queued;
   };
 
+  /** A burst of nothing: packets that have been sent may be all that the receiving side waits for. */
+  #idle(): number {
+    const error = this.#takeBack();
+    if (error) throw error;
+    return 0;
+  }
+
   /** One frame's descriptors; false if there is no room for all of them. */
   #enqueue({ pool, addresses, number }: Source, packet: number): boolean {
     const state = this.#state;
     const mask = this.#size - 1;
     const total = pool.totalLength(packet);
-    if (state[USED] + segmentsOf(pool, packet) > mask) return false;
+    if (state[USED] + pool.segments(packet) > mask) return false;
     const first = state[TAIL];
     let index = first;
     let last = first;
@@ -289,10 +297,4 @@ export class TxQueue implements NetTxQueue {
     }
     return total >= TX_PACKET_MINIMUM && total <= this.#init.maximumFrame;
   }
-}
-
-function segmentsOf(pool: PacketPool, packet: number): number {
-  let count = 0;
-  for (let segment = packet; segment !== NO_PACKET; segment = pool.next[segment]) count++;
-  return count;
 }

@@ -53,6 +53,17 @@ describe.each([true, false])('a transmit queue, checked mode %s', (checked) => {
     expect(pool.capacity - pool.available).toBeLessThan(128);
   });
 
+  it('takes packets back when their pool runs short, however much room the ring has', () => {
+    const { pool, device, queue } = setUp({ checked, size: 4096 });
+    const batch = fresh(pool, pool.available);
+    const sent = queue.transmit(batch);
+    expect(sent).toBe(pool.capacity);
+    device.send();
+    expect(pool.available).toBe(0);
+    expect(queue.transmit(batch)).toBe(0);
+    expect(pool.available).toBe(sent - (sent % 32));
+  });
+
   it('leaves what does not fit in the batch, at its front', () => {
     const { pool, device, queue } = setUp({ checked });
     const batch = fresh(pool, 200);
