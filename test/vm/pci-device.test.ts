@@ -1,8 +1,8 @@
-/** Real PCI devices through sysfs: not bound at all, and bound to uio_pci_generic. */
+/** The PciDevice interface on real devices, by every way to reach them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ACCESS_PATHS, bindFor, restore } from './harness/binding.ts';
+import { ACCESS_PATHS, type AccessPath, bindFor, restore } from './harness/binding.ts';
 import { describeGuest } from './harness/describe-guest.ts';
-import { built } from './harness/guest.ts';
+import { deviceProgram } from './harness/device-program.ts';
 import { NIC_MODELS, type Nic, nicAddress, nicMac } from './harness/nics.ts';
 
 const NICS = [
@@ -11,117 +11,146 @@ const NICS = [
   { model: 'virtio-legacy', slot: 6 },
   { model: 'virtio-transitional', slot: 7 },
 ] as const satisfies readonly Nic[];
-const [E1000E, VIRTIO] = NICS;
+const ADDRESSES = NICS.map(nicAddress);
+const [E1000E, MODERN, LEGACY] = ADDRESSES;
+const MACS = NICS.map((nic) => Buffer.from(nicMac(nic).replaceAll(':', ''), 'hex'));
 
-/** A program that has `openPciDevice`, and sees the command register as another program does. */
-const program = (rest: string): string => `
-  import { execFileSync } from 'node:child_process';
-  import { openPciDevice } from ${built('pci/open-pci-device.js')};
-  const setpci = (address, what) => parseInt(execFileSync('setpci', ['-s', address, what], { encoding: 'utf8' }), 16);
-  const print = (value) => console.log(JSON.stringify(value));
-  ${rest}
-`;
+/** One boot for all ways that the same machine offers. */
+const BOOTS: readonly (readonly AccessPath[])[] = [
+  [ACCESS_PATHS.sysfs, ACCESS_PATHS.uio],
+  [ACCESS_PATHS.vfio],
+  [ACCESS_PATHS.vfioNoIommu],
+];
 
-describeGuest('devices through sysfs', { nics: NICS }, (guest) => {
-  it('are refused while a kernel driver has them, which goes on undisturbed', async () => {
-    const refusals = await guest().script(
-      program(`
-        print(${JSON.stringify(NICS.map(nicAddress))}.map((address) => {
-          try { return openPciDevice(address).address; } catch (error) { return [error.code, error.message]; }
-        }));
-      `),
-    );
-    expect(refusals).toEqual(
-      NICS.map((nic) => [
-        'ERR_DEVICE_BUSY',
-        expect.stringMatching(
-          new RegExp(`^${nicAddress(nic)} is bound to ${NIC_MODELS[nic.model].kernelDriver}.*eth\\d`),
+for (const paths of BOOTS) {
+  const names = paths.map((path) => path.name).join(' and ');
+  describeGuest(`real devices, through ${names}`, { nics: NICS, ...paths[0].machine }, (guest) => {
+    it('are refused while a kernel driver has them, which goes on undisturbed', async () => {
+      const refusals = await guest().script(
+        deviceProgram(
+          paths[0],
+          `print(${JSON.stringify(ADDRESSES)}.map((address) => {
+            try { return open(address).address; } catch (error) { return [error.code, error.message]; }
+          }));`,
         ),
-      ]),
-    );
-    await guest().output('ip -o link | grep -q eth0 && ip link set eth0 up && ip link set eth0 down');
-  });
-
-  describe.each([ACCESS_PATHS.sysfs, ACCESS_PATHS.uio])('by way of $name', (path) => {
-    let kernelStatus = 0;
-    beforeAll(async () => {
-      const name = await guest().output(`ls /sys/bus/pci/devices/${nicAddress(E1000E)}/net`);
-      const registers = await guest().output(`ethtool -d ${name}`);
-      kernelStatus = Number(/STATUS .*(0x[0-9A-Fa-f]{8})/.exec(registers)?.[1]);
-      for (const nic of NICS) await bindFor(guest(), path, nicAddress(nic));
-    });
-    afterAll(async () => {
-      for (const nic of NICS) await restore(guest(), nicAddress(nic));
+      );
+      expect(refusals).toEqual(
+        NICS.map((nic) => [
+          'ERR_DEVICE_BUSY',
+          expect.stringMatching(`^${nicAddress(nic)} is bound to ${NIC_MODELS[nic.model].kernelDriver}.*eth\\d`),
+        ]),
+      );
+      await guest().output('ip link set eth0 up && ip link set eth0 down');
     });
 
-    it('have a configuration space and a bus master bit that others see', async () => {
-      const seen = await guest().script(
-        program(`
-          print(${JSON.stringify(NICS.map(nicAddress))}.map((address) => {
-            const device = openPciDevice(address);
-            const ids = [device.vendorId, device.deviceId, device.config.read16(0), device.config.read16(2)];
-            const subsystem = device.config.read32(0x2c) === setpci(address, '2c.L');
-            const master = [false, true, false, true].map((on) => {
-              device.setBusMaster(on);
-              return (setpci(address, 'COMMAND') & 4) !== 0;
-            });
-            device.close();
-            return { ids, subsystem, master, closed: (setpci(address, 'COMMAND') & 4) !== 0 };
-          }));
-        `),
-      );
-      expect(seen).toEqual(
-        NICS.map(({ model }) => {
-          const { vendorId, deviceId } = NIC_MODELS[model];
-          return {
-            ids: [vendorId, deviceId, vendorId, deviceId],
-            subsystem: true,
-            master: [false, true, false, true],
-            closed: false,
-          };
-        }),
-      );
-    });
+    describe.each(paths)('$name', (path) => {
+      let kernelStatus = 0;
+      beforeAll(async () => {
+        const registers = await guest().output(`ethtool -d $(ls /sys/bus/pci/devices/${E1000E}/net)`);
+        kernelStatus = Number(/STATUS .*(0x[0-9A-Fa-f]{8})/.exec(registers)?.[1]);
+        await bindFor(guest(), path, ...ADDRESSES);
+      });
+      afterAll(() => restore(guest(), ...ADDRESSES));
 
-    it('the 82574 has the registers that its kernel driver saw', async () => {
-      // Receive address 0 and the status register (82574 datasheet 3.4, sections 10.2.5.22 and 10.2.2.2).
-      const found = await guest().script(
-        program(`
-          const device = openPciDevice('${nicAddress(E1000E)}');
-          const bar = device.bar(0);
-          print({
-            size: bar.size, status: bar.read32(0x8), low: bar.read32(0x5400), high: bar.read32(0x5404),
-            flash: device.bar(1).size,
-          });
-          device.close();
-        `),
-      );
-      const mac = Buffer.from(nicMac(E1000E).replaceAll(':', ''), 'hex');
-      expect(found).toEqual({
-        size: 0x2_0000,
-        status: kernelStatus,
-        low: mac.readUInt32LE(0),
-        high: (mac.readUInt16LE(4) | 0x8000_0000) >>> 0,
-        flash: 0x2_0000,
+      it('have a configuration space and a bus master bit that others see', async () => {
+        const seen = await guest().script(
+          deviceProgram(
+            path,
+            `print(${JSON.stringify(ADDRESSES)}.map((address) => {
+              const device = open(address);
+              const ids = [device.vendorId, device.deviceId, device.config.read16(0), device.config.read16(2)];
+              const subsystem = device.config.read32(0x2c) === setpci(address, '2c.L');
+              const master = [false, true, false, true].map((on) => {
+                device.setBusMaster(on);
+                return isMaster(address);
+              });
+              device.close();
+              return { ids, subsystem, master, closed: isMaster(address) };
+            }));`,
+          ),
+        );
+        expect(seen).toEqual(
+          NICS.map(({ model }) => {
+            const { vendorId, deviceId } = NIC_MODELS[model];
+            const ids = [vendorId, deviceId, vendorId, deviceId];
+            return { ids, subsystem: true, master: [false, true, false, true], closed: false };
+          }),
+        );
+      });
+
+      it('the 82574 has the registers that its kernel driver saw', async () => {
+        // Receive address 0 and the status register (82574 datasheet 3.4, sections 10.2.5.22 and 10.2.2.2). Bit 1 of that is
+        // the link, which comes and goes.
+        const found = await guest().script(
+          deviceProgram(
+            path,
+            `const device = open('${E1000E}');
+            const bar = device.bar(0);
+            const [status, low, high] = [0x8, 0x5400, 0x5404].map((offset) => bar.read32(offset));
+            print({ size: bar.size, flash: device.bar(1).size, status: status & ~2, low, high });
+            device.close();`,
+          ),
+        );
+        expect(found).toEqual({
+          size: 0x2_0000,
+          flash: 0x2_0000,
+          status: kernelStatus & ~2,
+          low: MACS[0].readUInt32LE(0),
+          high: (MACS[0].readUInt16LE(4) | 0x8000_0000) >>> 0,
+        });
+      });
+
+      it('virtio’s structures are found in memory by its capabilities, and a legacy one’s in I/O ports', async () => {
+        // The MAC address begins the structure of type 4 (virtio 1.2, sections 4.1.4 and 5.1.4); of a legacy device without
+        // MSI-X it lies at port 20 (section 4.1.4.9).
+        const found = await guest().script(
+          deviceProgram(
+            path,
+            `const bytes = (bar, offset) => [0, 1, 2, 3, 4, 5].map((index) => bar.read8(offset + index));
+            const modern = open('${MODERN}');
+            const { config } = modern;
+            let at = config.read8(0x34);
+            while (at !== 0 && !(config.read8(at) === 9 && config.read8(at + 3) === 4)) at = config.read8(at + 1);
+            const legacy = open('${LEGACY}');
+            print([bytes(modern.bar(config.read8(at + 4)), config.read32(at + 8)), bytes(legacy.bar(0), 20)]);
+            modern.close();
+            legacy.close();`,
+          ),
+        );
+        expect(found).toEqual([[...MACS[1]], [...MACS[2]]]);
+      });
+
+      it(`interrupts: ${path.interrupts ?? 'none'}`, async () => {
+        const seen = await guest().script(
+          deviceProgram(
+            path,
+            `const device = open('${E1000E}');
+            const kind = device.interrupts?.kind ?? null;
+            const seen = { kind };
+            if (kind) {
+              const vector = kind === 'msix' ? 2 : 0;
+              const interrupt = device.interrupts.enable(vector + 1)[vector];
+              device.setBusMaster(true); // messages are DMA
+              const source = interruptSource(device, vector);
+              seen.early = interrupt.wait(0);
+              source.raise();
+              seen.waited = interrupt.wait(5000);
+              source.withdraw();
+              interrupt.unmask();
+              seen.again = interrupt.wait(0);
+              let handled = 0;
+              interrupt.handle(() => { handled++; });
+              source.raise();
+              seen.handled = await until(() => handled > 0);
+              source.withdraw();
+            }
+            print(seen);
+            device.close();`,
+          ),
+        );
+        const fired = { early: false, waited: true, again: false, handled: true };
+        expect(seen).toEqual(path.interrupts ? { kind: path.interrupts, ...fired } : { kind: null });
       });
     });
-
-    it('virtio’s capabilities lead to its structures in memory', async () => {
-      // The structure of type 4, device-specific, begins with the MAC address (virtio 1.2, sections 4.1.4 and 5.1.4).
-      const found = await guest().script(
-        program(`
-          const device = openPciDevice('${nicAddress(VIRTIO)}');
-          const { config } = device;
-          let at = config.read8(0x34);
-          while (at !== 0 && !(config.read8(at) === 9 && config.read8(at + 3) === 4)) at = config.read8(at + 1);
-          const index = config.read8(at + 4);
-          const [low, high] = [0, 4].map((offset) => device.bar(index).read32(config.read32(at + 8) + offset));
-          print({ index, low, high: high & 0xffff });
-          device.close();
-        `),
-      );
-      const mac = Buffer.from(nicMac(VIRTIO).replaceAll(':', ''), 'hex');
-      expect(found).toEqual({ index: 4, low: mac.readUInt32LE(0), high: mac.readUInt16LE(4) });
-    });
   });
-});
+}

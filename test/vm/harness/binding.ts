@@ -1,70 +1,81 @@
 /** Who drives a PCI device in the guest: the kernel, a stand-in that leaves it to user space, or nobody. */
+import type { InterruptKind } from '../../../src/pci/pci-device.ts';
 import type { Guest } from './guest.ts';
+import type { Machine } from './machine.ts';
 import { NO_IOMMU_MODULES } from './setup.ts';
-
-export type StandIn = 'uio_pci_generic' | 'vfio-pci';
 
 /** A way to reach a real device. */
 export interface AccessPath {
   readonly name: string;
   /** The driver that the device is bound to for it; default: none. */
-  readonly driver?: StandIn;
-  /** What the machine must have for it; the path's modules are loaded by `prepare`. */
-  readonly machine: { readonly iommu?: boolean; readonly noIommuMode?: boolean };
-  /** Commands that load its modules. */
-  readonly prepare: readonly string[];
+  readonly driver?: 'uio_pci_generic' | 'vfio-pci';
+  /** What the machine must have for it. */
+  readonly machine: Pick<Machine, 'iommu' | 'noIommuMode'>;
+  /** Command that loads its modules; those that are loaded already stay. */
+  readonly load: string;
+  /** Interrupts of the 82574 by this way. */
+  readonly interrupts?: InterruptKind;
+  /** Whether the kernel ends bus mastering when a program is killed. */
+  readonly survivesKill: boolean;
 }
 
-/** Debian's own are of the same names, but without the mode; in the order in which they need each other. */
-const NO_IOMMU_ORDER = ['vfio_virqfd', 'vfio_iommu_type1', 'vfio-pci-core', 'vfio-pci'];
+/** Debian's own modules have the same names, but not the mode; in the order in which they need each other. */
+const NO_IOMMU_LOAD = [
+  'modprobe irqbypass',
+  `cd ${NO_IOMMU_MODULES}`,
+  'insmod vfio.ko enable_unsafe_noiommu_mode=1',
+  ...['vfio_virqfd', 'vfio_iommu_type1', 'vfio-pci-core', 'vfio-pci'].map((module) => `insmod ${module}.ko`),
+].join(' && ');
 
 export const ACCESS_PATHS = {
-  sysfs: { name: 'sysfs', machine: {}, prepare: [] },
+  sysfs: { name: 'sysfs', machine: {}, load: 'true', survivesKill: false },
   uio: {
     name: 'uio_pci_generic',
     driver: 'uio_pci_generic',
     machine: {},
-    prepare: ['modprobe uio_pci_generic'],
+    load: 'modprobe uio_pci_generic',
+    interrupts: 'intx',
+    survivesKill: true,
   },
   vfio: {
     name: 'VFIO',
     driver: 'vfio-pci',
     machine: { iommu: true },
-    prepare: ['modprobe -a vfio_iommu_type1 vfio-pci'],
+    load: 'modprobe -a vfio_iommu_type1 vfio-pci',
+    interrupts: 'msix',
+    survivesKill: true,
   },
   vfioNoIommu: {
     name: 'VFIO without an IOMMU',
     driver: 'vfio-pci',
     machine: { noIommuMode: true },
-    prepare: [
-      'modprobe irqbypass',
-      `insmod ${NO_IOMMU_MODULES}/vfio.ko enable_unsafe_noiommu_mode=1`,
-      ...NO_IOMMU_ORDER.map((module) => `insmod ${NO_IOMMU_MODULES}/${module}.ko`),
-    ],
+    load: `test -d /sys/module/vfio_pci || { ${NO_IOMMU_LOAD}; }`,
+    interrupts: 'msix',
+    survivesKill: true,
   },
 } as const satisfies Record<string, AccessPath>;
 
-/** Takes the device from whoever has it, and binds it for this way of access. */
-export async function bindFor(guest: Guest, path: AccessPath, address: string): Promise<void> {
-  // Loaded already: nothing to do.
-  const loaded =
-    path.driver !== undefined && (await guest.run(`test -d /sys/bus/pci/drivers/${path.driver}`)).status === 0;
-  if (!loaded && path.prepare.length > 0) await guest.output(path.prepare.join(' && '));
-  await bind(guest, address, path.driver);
+/** Takes devices from whoever has them, and binds them for this way of access. */
+export async function bindFor(guest: Guest, path: AccessPath, ...addresses: string[]): Promise<void> {
+  const rebind = addresses.map((address) => unbound(address, path.driver ?? '') + (path.driver ? probed(address) : ''));
+  await guest.output(`set -e; ${path.load}\n${rebind.join('')}`);
 }
 
-/** Gives the device back to the kernel's own driver for it. */
-export async function restore(guest: Guest, address: string): Promise<void> {
-  await bind(guest, address, 'kernel');
+/** Gives devices back to the kernel's own drivers for them. */
+export async function restore(guest: Guest, ...addresses: string[]): Promise<void> {
+  await guest.output(`set -e\n${addresses.map((address) => unbound(address, '') + probed(address)).join('')}`);
 }
 
-async function bind(guest: Guest, address: string, driver: StandIn | 'kernel' | undefined): Promise<void> {
+/** Commands that unbind a device and say which driver alone may have it next; '': whichever knows it. */
+function unbound(address: string, driver: string): string {
   const device = `/sys/bus/pci/devices/${address}`;
-  const override = driver === 'kernel' ? '' : (driver ?? '');
-  await guest.output(`
-    set -e
+  return `
     test ! -e ${device}/driver || echo ${address} > ${device}/driver/unbind
-    echo ${override} > ${device}/driver_override
-    ${driver === undefined ? '' : `echo ${address} > /sys/bus/pci/drivers_probe && test -e ${device}/driver`}
-  `);
+    echo ${driver} > ${device}/driver_override`;
+}
+
+function probed(address: string): string {
+  return `
+    echo ${address} > /sys/bus/pci/drivers_probe
+    test -e /sys/bus/pci/devices/${address}/driver`;
 }
