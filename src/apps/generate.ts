@@ -1,22 +1,16 @@
-/**
- * The packet generator: buffers are filled once from a template, and per packet only what differs is written. Sent buffers
- * come back to the generator's own pool as they were, so they never need to be filled again.
- */
+/** The packet generator: packets are a template's, and per packet only what differs is written. */
 import type { NetDevice, TxQueue } from '../drivers/net-device.ts';
 import { checkInteger } from '../errors.ts';
-import { allocateHugeMemory } from '../memory/huge-memory.ts';
-import { HUGE_PAGE_2_MIB } from '../memory/huge-pages.ts';
 import { PacketBatch } from '../memory/packet-batch.ts';
-import { PacketPool } from '../memory/packet-pool.ts';
-import { allocatePlainMemory } from '../memory/plain-memory.ts';
 import { PacketStamper, type PacketTemplate, type StampOptions } from '../packets/index.ts';
 import { TransmitDrain } from './drain.ts';
 import { DONE, poll } from './poll.ts';
+import { TemplatePackets } from './template-packets.ts';
 import { type PacketRate, packetsPerSecond, TokenBucket } from './token-bucket.ts';
 
 /** What a `Generator` sends, how fast, and how much. */
 export interface GeneratorOptions {
-  /** At most 2048 bytes, what one buffer holds. */
+  /** At most 9514 bytes. Beyond 2048, what one buffer holds, packets are chains. */
   readonly template: PacketTemplate;
   /** What differs from packet to packet; default: a sequence number in the payload. */
   readonly fields?: StampOptions;
@@ -42,9 +36,6 @@ export interface GenerateSummary {
   readonly bytes: number;
 }
 
-/** The longest transmit ring: a pool that a ring could hold all of would never get a packet back. */
-const LONGEST_RING = 4096;
-
 /** Sends packets until the count is reached or the signal is aborted, and waits until they have left. */
 export async function generate(device: NetDevice, { signal, ...options }: GenerateOptions): Promise<GenerateSummary> {
   return new Generator(device, options).run(signal);
@@ -59,7 +50,7 @@ export class Generator {
   packets = 0;
   readonly #size: number;
   readonly #queue: TxQueue;
-  readonly #pool: PacketPool;
+  readonly #packets: TemplatePackets;
   readonly #batch: PacketBatch;
   readonly #stamper: PacketStamper;
   readonly #bucket: TokenBucket | undefined;
@@ -87,7 +78,7 @@ export class Generator {
     this.#left = count ?? Number.POSITIVE_INFINITY;
     this.#queue = device.tx[0];
     this.#drain = new TransmitDrain(device);
-    this.#pool = prefilledPool(device, template, LONGEST_RING + batchSize);
+    this.#packets = new TemplatePackets(device, template, batchSize);
   }
 
   /** The loop of `generate`; waits until all packets have left the port, and closes the generator. */
@@ -116,7 +107,7 @@ export class Generator {
   /** Drops packets that the port has not taken, and gives up the pool, which lives on until the port is closed. */
   close(): void {
     this.#batch.free();
-    this.#pool.close();
+    this.#packets.pool.close();
   }
 
   /** Fills the batch with as many stamped packets as may leave now. */
@@ -129,33 +120,10 @@ export class Generator {
       const allowed = bucket.available(this.#now());
       if (count > allowed) count = allowed;
     }
-    const taken = batch.allocate(this.#pool, count);
-    const { bytes } = this.#pool;
+    const taken = this.#packets.take(batch, count);
+    const { bytes } = this.#packets.pool;
     for (let i = first; i < batch.length; i++) this.#stamper.stamp(bytes, batch.offsets[i]);
     bucket?.spend(taken);
     this.#left -= taken;
   }
-}
-
-/**
- * A pool whose packets all are the template's, in memory of the kind that `device` receives to. It is never a checked one:
- * checked pools overwrite what is freed.
- */
-function prefilledPool(device: NetDevice, template: PacketTemplate, packets: number): PacketPool {
-  const { memory } = device.rx[0].pool;
-  const allocate = memory.kind === 'huge' ? allocateHugeMemory : allocatePlainMemory;
-  const pool = new PacketPool(allocate(PacketPool.memorySize(packets, HUGE_PAGE_2_MIB)), { name: 'generator pool' });
-  try {
-    checkInteger('bytes of a generated packet', template.size, 1, pool.dataSize);
-  } catch (error) {
-    pool.close();
-    throw error;
-  }
-  const all = pool.stack.subarray(0, pool.capacity);
-  template.writeAll(
-    pool.bytes,
-    Array.from(all, (packet) => pool.offset(packet)),
-  );
-  pool.length.fill(template.size);
-  return pool;
 }

@@ -41,7 +41,7 @@ export function addPktgen(program: Command): void {
     .command('pktgen')
     .description('Send UDP packets, with a sequence number in the payload and valid checksums.')
     .argument('<port>', "where to send; see 'ixy ports'")
-    .option('-s, --size <bytes>', 'bytes per packet without CRC (60 to 2048)', optionValue(integerFrom(60, 2048)))
+    .option('-s, --size <bytes>', 'bytes per packet without CRC (60 to 9514)', optionValue(integerFrom(60, 9514)))
     .option('-n, --count <packets>', 'end after so many packets', count)
     .option('-r, --rate <rate>', 'packets (14.88M, 1Mpps) or bits on the wire (10G, 100Mbit/s) per second', packetRate)
     .option('-d, --duration <time>', 'end after this time (10, 500ms)', duration)

@@ -50,6 +50,9 @@ export interface PacketPoolOptions {
 
 /** Equal buffers of 2048 bytes and 64 of headroom. Whoever makes a pool closes it. */
 export class PacketPool {
+  /** `dataSize` of every pool. */
+  static readonly DATA_SIZE = SLOT_STRIDE - DEFAULT_HEADROOM;
+
   readonly name: string;
   readonly memory: DmaMemory;
   /** All the pool's bytes. Packet `p` begins at `offset(p)` and has `length[p]` bytes. */
@@ -57,7 +60,7 @@ export class PacketPool {
   /** Bytes from one slot to the next. */
   readonly stride = SLOT_STRIDE;
   /** Data bytes that a buffer takes behind the default headroom: what a receive descriptor may announce. */
-  readonly dataSize = SLOT_STRIDE - DEFAULT_HEADROOM;
+  readonly dataSize = PacketPool.DATA_SIZE;
   /** Packets that exist, free or not. */
   readonly capacity: number;
   /** Bytes of data in this buffer (of a chain: in this segment), by packet. */

@@ -61,6 +61,18 @@ describe('generate', () => {
     expect(sent.frames).toHaveLength(Math.floor(10e6 / (8 * 1538)));
   });
 
+  it('sends packets longer than a buffer as chains, and again what was sent', async () => {
+    const { port, sent } = softPort('a');
+    const template = new PacketTemplate({
+      ...packet,
+      size: 9000,
+      payload: Uint8Array.from({ length: 8000 }, (_, i) => i),
+    });
+    const summary = await generate(port, { template, count: 3000 });
+    expect(summary).toEqual({ packets: 3000, bytes: 27_000_000 });
+    expect(checked(sent.frames, template)).toMatchObject({ unique: 3000, lost: 0, corrupted: 0, reordered: 0 });
+  });
+
   it('varies fields over ranges', async () => {
     const { port, sent } = softPort('a');
     const template = new PacketTemplate(packet);
@@ -81,7 +93,7 @@ describe('generate', () => {
 
   it('refuses what it cannot send', async () => {
     const { port } = softPort('a');
-    const large = new PacketTemplate({ ...packet, size: 3000 });
+    const large = new PacketTemplate({ ...packet, size: 9600 });
     await expect(generate(port, { template: large })).rejects.toMatchObject({ code: 'ERR_ARGUMENT' });
     const template = new PacketTemplate(packet);
     await expect(generate(port, { template, count: -1 })).rejects.toMatchObject({ code: 'ERR_ARGUMENT' });

@@ -25,7 +25,7 @@ const wrongUsage: readonly { readonly args: readonly string[]; readonly expected
   { args: ['info', 'a', 'b'], expected: ['too many arguments'] },
   { args: ['capture', loopback], expected: ["required option '-w, --write <file>'"] },
   { args: ['pktgen', loopback, '--rate', 'fast'], expected: ['--rate', "'fast' is invalid"] },
-  { args: ['pktgen', loopback, '--size', '20'], expected: ['--size', 'from 60 to 2048'] },
+  { args: ['pktgen', loopback, '--size', '20'], expected: ['--size', 'from 60 to 9514'] },
   { args: ['pktgen', loopback, '--count', '-5'], expected: ['--count', 'whole number'] },
   { args: ['pktgen', loopback, '--src-ip', '10.0.0'], expected: ['--src-ip', 'looks like 10.0.0.1'] },
   { args: ['pktgen', loopback, '--src-ip', '::1'], expected: ['both be IPv4 or both be IPv6'] },

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CaptureFileReader, SequenceChecker } from '../../src/packets/index.ts';
+import { CaptureFileReader, CaptureFileWriter, SequenceChecker } from '../../src/packets/index.ts';
 import { temporaryDirectory } from '../support/process.ts';
 import { haveTools, tshark } from '../support/tools.ts';
 import { ixy, loopback } from './command.ts';
@@ -37,6 +37,18 @@ describe('ixy pktgen', () => {
       const [source, destination, port] = [`10.0.0.${i % 4}`, `10.1.0.${1 + (i % 3)}`, String(5000 + (i % 2))];
       expect(row).toEqual([source, destination, '9', port, '128', '1', '1', '']);
     });
+  });
+
+  it.runIf(hasTshark)('sends jumbo frames, in chains, through a NIC whose MTU fits them', async () => {
+    const directory = temporaryDirectory();
+    const [nothing, path] = [join(directory, 'in.pcap'), join(directory, 'out.pcap')];
+    new CaptureFileWriter(nothing).close();
+    const port = `emulated:ixgbe?wire=pcap:${nothing},${path}&thread=0`;
+    const { status } = await ixy('pktgen', port, '--count', '200', '--size', '9000');
+    expect(status).toBe(0);
+    const rows = tshark(path, ['frame.len', 'ip.checksum.status', 'udp.checksum.status', '_ws.expert']);
+    expect(rows).toEqual(Array(200).fill(['9000', '1', '1', '']));
+    expect(check(path)).toMatchObject({ unique: 200, lost: 0, reordered: 0 });
   });
 
   it.runIf(hasTshark)('sends IPv6 as well', async () => {
