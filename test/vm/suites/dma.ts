@@ -1,23 +1,19 @@
 /** DMA of real devices: two NICs on one cable, driven by a few lines of JavaScript, share memory by every way there is. */
-import { describe, expect, it } from 'vitest';
-import { ACCESS_PATHS, type AccessPath, bindFor } from './harness/binding.ts';
-import { describeGuest } from './harness/describe-guest.ts';
-import { deviceProgram } from './harness/device-program.ts';
-import type { CommandOptions, Guest } from './harness/guest.ts';
-import { type Nic, nicAddress } from './harness/nics.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AccessPath, bindFor, restore } from '../harness/binding.ts';
+import { deviceProgram } from '../harness/device-program.ts';
+import type { CommandOptions, Guest } from '../harness/guest.ts';
+import { nicAddress } from '../harness/nics.ts';
+import { HUGE_PAGES, LEFT, RIGHT } from '../machines.ts';
 
-const NICS = [
-  { model: 'e1000e', slot: 4, cable: 1 },
-  { model: 'e1000e', slot: 5, cable: 1 },
-] as const satisfies readonly Nic[];
-const [LEFT, RIGHT] = NICS.map(nicAddress);
+const [ONE, OTHER] = [LEFT, RIGHT].map(nicAddress);
 const HUGE_PAGE = 2 ** 21;
 
 /** Opens both NICs on one huge page; `exchange` sends a frame from one to the other. */
 function exchange(path: AccessPath, body: string): string {
   return deviceProgram(
     path,
-    `const devices = ['${LEFT}', '${RIGHT}'].map(open);
+    `const devices = ['${ONE}', '${OTHER}'].map(open);
     const memory = allocateHugeMemory(${HUGE_PAGE});
     for (const { dma } of devices) dma.map(memory);
     for (const device of devices) device.setBusMaster(true);
@@ -49,43 +45,35 @@ async function dmaFaults(guest: Guest): Promise<string> {
 
 /** The groups of both devices belong to 'nobody', who may lock little more than the page. */
 async function asNobody(guest: Guest): Promise<CommandOptions> {
-  const groups = [LEFT, RIGHT].map((address) => `$(basename $(readlink /sys/bus/pci/devices/${address}/iommu_group))`);
+  const groups = [ONE, OTHER].map((address) => `$(basename $(readlink /sys/bus/pci/devices/${address}/iommu_group))`);
   await guest.output(groups.map((group) => `chown nobody /dev/vfio/${group}`).join(' && '));
   return { user: 'nobody', lockableMemory: 2 * HUGE_PAGE };
 }
 
-const BOOTS: readonly (readonly AccessPath[])[] = [
-  [ACCESS_PATHS.sysfs, ACCESS_PATHS.uio],
-  [ACCESS_PATHS.vfio],
-  [ACCESS_PATHS.vfioNoIommu],
-];
+export function testDma(guest: () => Guest, path: AccessPath): void {
+  describe('DMA', () => {
+    beforeAll(() => bindFor(guest(), path, ONE, OTHER));
+    afterAll(() => restore(guest(), ONE, OTHER));
 
-for (const paths of BOOTS) {
-  const names = paths.map((path) => path.name).join(' and ');
-  describeGuest(`DMA through ${names}`, { nics: NICS, hugePages: 4, ...paths[0].machine }, (guest) => {
-    describe.each(paths)('$name', (path) => {
-      it('brings a frame from one NIC to the other and back, without a copy in between', async () => {
-        await bindFor(guest(), path, LEFT, RIGHT);
-        const options = path === ACCESS_PATHS.vfio ? await asNobody(guest()) : {};
-        expect(await guest().script(exchange(path, THERE_AND_BACK), options)).toEqual({
-          sameDomain: true,
-          sent: true,
-          there: 200,
-          sentOn: true,
-          back: 200,
-          bytes: Array.from({ length: 200 }, (_, index) => index),
-        });
-        expect(await dmaFaults(guest())).toBe('');
-        expect(await guest().output("awk '/^HugePages_Free/ {print $2}' /proc/meminfo")).toBe('4');
+    it('brings a frame from one NIC to the other and back, without a copy in between', async () => {
+      const options = path.machine.iommu ? await asNobody(guest()) : {};
+      expect(await guest().script(exchange(path, THERE_AND_BACK), options)).toEqual({
+        sameDomain: true,
+        sent: true,
+        there: 200,
+        sentOn: true,
+        back: 200,
+        bytes: Array.from({ length: 200 }, (_, index) => index),
       });
+      expect(await dmaFaults(guest())).toBe('');
+      expect(await guest().output("awk '/^HugePages_Free/ {print $2}' /proc/meminfo")).toBe(String(HUGE_PAGES));
     });
 
-    if (!paths[0].machine.iommu) return;
+    if (!path.machine.iommu) return;
     it('goes nowhere but to memory that was mapped', async () => {
-      await bindFor(guest(), ACCESS_PATHS.vfio, LEFT, RIGHT);
       const stray = `print(await left.send(addressOf(0) + ${2 * HUGE_PAGE}, 200));`;
-      await guest().script(exchange(ACCESS_PATHS.vfio, stray));
-      expect(await dmaFaults(guest())).toContain(LEFT.slice('0000:'.length));
+      await guest().script(exchange(path, stray));
+      expect(await dmaFaults(guest())).toContain(ONE.slice('0000:'.length));
     });
   });
 }

@@ -1,13 +1,12 @@
 /** However a program ends, the device that it leaves behind does no more DMA: seen from outside, on a real kernel. */
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ACCESS_PATHS, type AccessPath, bindFor } from './harness/binding.ts';
-import { describeGuest } from './harness/describe-guest.ts';
-import { deviceProgram } from './harness/device-program.ts';
-import { built, type Guest } from './harness/guest.ts';
-import { type Nic, nicAddress } from './harness/nics.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ACCESS_PATHS, type AccessPath, bindFor, restore } from '../harness/binding.ts';
+import { deviceProgram } from '../harness/device-program.ts';
+import { built, type Guest } from '../harness/guest.ts';
+import { nicAddress } from '../harness/nics.ts';
+import { LEFT } from '../machines.ts';
 
-const NIC: Nic = { model: 'e1000e', slot: 4 };
-const ADDRESS = nicAddress(NIC);
+const ADDRESS = nicAddress(LEFT);
 const BUS_MASTER = 4;
 
 const ARM = `const device = open('${ADDRESS}'); device.setBusMaster(true);`;
@@ -41,7 +40,7 @@ async function armAndSignal(guest: Guest, program: string, signal: string): Prom
   return (await running.ended).status;
 }
 
-function testEnds(guest: () => Guest, path: AccessPath, ends: readonly (keyof typeof ENDS)[]): void {
+function testCodes(guest: () => Guest, path: AccessPath, ends: readonly (keyof typeof ENDS)[]): void {
   it.each(ends)('is off after %s', async (end) => {
     const [code, status] = ENDS[end];
     expect(await armAndSignal(guest(), deviceProgram(path, ARM + WHEN_TOLD + code), 'USR2')).toBe(status);
@@ -112,34 +111,26 @@ function testKill(guest: () => Guest, path: AccessPath): void {
   }
 }
 
-const BOOTS: readonly (readonly AccessPath[])[] = [
-  [ACCESS_PATHS.sysfs, ACCESS_PATHS.uio],
-  [ACCESS_PATHS.vfio],
-  [ACCESS_PATHS.vfioNoIommu],
-];
+export function testEnds(guest: () => Guest, path: AccessPath): void {
+  describe('a device whose program has ended', () => {
+    beforeAll(() => bindFor(guest(), path, ADDRESS));
+    // Whatever a failed test left behind.
+    afterEach(() => guest().output(`setpci -s ${ADDRESS} COMMAND=0:${BUS_MASTER}`));
+    afterAll(() => restore(guest(), ADDRESS));
 
-for (const paths of BOOTS) {
-  const names = paths.map((path) => path.name).join(' and ');
-  describeGuest(`a device used through ${names}`, { nics: [NIC], ...paths[0].machine }, (guest) => {
-    describe.each(paths)('$name', (path) => {
-      beforeAll(() => bindFor(guest(), path, ADDRESS));
-      // Whatever a failed test left behind.
-      afterEach(() => guest().output(`setpci -s ${ADDRESS} COMMAND=0:${BUS_MASTER}`));
-
-      // The switch is the same code by every way: its two users show that it works there.
-      if (path === ACCESS_PATHS.sysfs) {
-        testEnds(guest, path, [
-          'the end of the program',
-          'process.exit',
-          'an uncaught exception',
-          'an unhandled rejection',
-        ]);
-        testSignals(guest, path);
-      } else {
-        testEnds(guest, path, ['an uncaught exception']);
-      }
-      testWorker(guest, path);
-      testKill(guest, path);
-    });
+    // All the rest is the same code by every way.
+    if (path === ACCESS_PATHS.sysfs) {
+      testCodes(guest, path, [
+        'the end of the program',
+        'process.exit',
+        'an uncaught exception',
+        'an unhandled rejection',
+      ]);
+      testSignals(guest, path);
+    } else {
+      testCodes(guest, path, ['an uncaught exception']);
+    }
+    testWorker(guest, path);
+    testKill(guest, path);
   });
 }
