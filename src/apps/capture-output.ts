@@ -72,18 +72,29 @@ export class CaptureOutput {
   }
 
   #explain(action: string, cause: unknown): IxyError {
-    const why = errorCode(cause) === 'ENXIO' ? 'nobody reads it; start its reader first' : String(cause);
+    const found = cause instanceof Error ? cause.message : String(cause);
+    const why = errorCode(cause) === 'ENXIO' ? 'nobody reads it; start its reader first' : found;
     return new IxyError('ERR_SYSTEM', `cannot ${action} ${this.name}: ${why}`, { cause });
   }
 }
 
+const UNBLOCKED = constants.O_WRONLY | constants.O_NONBLOCK;
+
 /** A pipe is opened anew, without blocking: the flag belongs to the opening, and other holders of the pipe must not see it. */
 function openOutput(path: string): number {
-  const unblocked = constants.O_WRONLY | constants.O_NONBLOCK;
-  if (path === '-')
-    return fstatSync(STANDARD_OUTPUT).isFIFO() ? openSync('/proc/self/fd/1', unblocked) : STANDARD_OUTPUT;
+  if (path === '-') return fstatSync(STANDARD_OUTPUT).isFIFO() ? reopenStandardOutput() : STANDARD_OUTPUT;
   const isPipe = statSync(path, { throwIfNoEntry: false })?.isFIFO() ?? false;
-  return openSync(path, isPipe ? unblocked : 'w');
+  return openSync(path, isPipe ? UNBLOCKED : 'w');
+}
+
+/** Another user's pipe (after su or setpriv) may be written to but not opened: it is written to as it is, and waited for. */
+function reopenStandardOutput(): number {
+  try {
+    return openSync('/proc/self/fd/1', UNBLOCKED);
+  } catch (error) {
+    if (errorCode(error) === 'EACCES') return STANDARD_OUTPUT;
+    throw error;
+  }
 }
 
 function errorCode(error: unknown): unknown {

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { available } from '../support/features.ts';
+import { NOBODY, nobodyMayRead } from '../support/nobody.ts';
 import { temporaryDirectory } from '../support/process.ts';
 import { ixy, loopback, main } from './command.ts';
 
@@ -87,20 +88,12 @@ it.runIf(available('a NIC with a kernel driver', boundDevice ? undefined : 'no P
   () => expectFailure(['info', boundDevice?.name ?? ''], FAILURE, 'is bound to', 'run: echo', '/unbind'),
 );
 
-/** Nobody's ids; a process that has them may do nothing. */
-const nobody = { uid: 65_534, gid: 65_534 };
-const probe = ['-e', `require('node:fs').accessSync(${JSON.stringify(main)})`];
-const canBeNobody = process.getuid?.() === 0 && spawnSync(process.execPath, probe, nobody).status === 0;
-
-it.runIf(available('no permission', canBeNobody ? undefined : 'not root, or nobody may not read this directory'))(
-  'a TAP interface without permission is refused',
-  () => {
-    const args = [main, 'info', 'tap:ixy-none'];
-    const { status, stderr } = spawnSync(process.execPath, args, { ...nobody, encoding: 'utf8' });
-    expect(status).toBe(FAILURE);
-    expect(stderr).toMatch(/^ixy: .*run as root.*\n$/);
-  },
-);
+it.runIf(available('no permission', nobodyMayRead(main)))('a TAP interface without permission is refused', () => {
+  const args = [main, 'info', 'tap:ixy-none'];
+  const { status, stderr } = spawnSync(process.execPath, args, { uid: NOBODY, gid: NOBODY, encoding: 'utf8' });
+  expect(status).toBe(FAILURE);
+  expect(stderr).toMatch(/^ixy: .*run as root.*\n$/);
+});
 
 it('gives the code of the error with --json', async () => {
   const { status, errors } = await ixy('info', 'nonsense', '--json');

@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CaptureFileReader } from '../../src/packets/index.ts';
+import { available } from '../support/features.ts';
+import { NOBODY, nobodyMayRead } from '../support/nobody.ts';
 import { temporaryDirectory } from '../support/process.ts';
 import { haveTools, tshark } from '../support/tools.ts';
 import { generator, ixy, main } from './command.ts';
@@ -50,6 +52,11 @@ describe('ixy capture', () => {
   it.runIf(hasTcpdump)('feeds tcpdump while it runs, and ends when tcpdump does', () => {
     const output = shell('"$NODE" "$IXY" capture "$PORT" -w - | tcpdump -n -r - -c 10');
     expect(output.split('\n').filter((line) => line.includes('198.18.0.1.42 > 198.18.0.2.1337: UDP'))).toHaveLength(10);
+  });
+
+  it.runIf(available('a pipe of another user', nobodyMayRead(main)))('feeds a pipe that it may not open anew', () => {
+    const command = `setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups "$NODE" "$IXY" capture "$PORT" -w - -n 100`;
+    expect(Number(shell(`${command} | wc -c`))).toBe(24 + 100 * (16 + 60));
   });
 
   it.runIf(hasTcpdump)('says everything on standard error while packets take standard output', () => {
