@@ -87,8 +87,9 @@ export class WirePort extends EventEmitter<NetDeviceEvents> implements NetDevice
     this.#wire = options.wire;
     this.#onClose = options.onClose;
     this.#up = options.wire.connected;
-    this.rx = [new WireRxQueue(options.wire, options.pool, () => this.#noticeLink())];
-    this.tx = [new WireTxQueue(options.wire)];
+    const afterBurst = () => this.#noticeRemoval();
+    this.rx = [new WireRxQueue(options.wire, options.pool, afterBurst)];
+    this.tx = [new WireTxQueue(options.wire, afterBurst)];
   }
 
   get mac(): string {
@@ -164,9 +165,13 @@ export class WirePort extends EventEmitter<NetDeviceEvents> implements NetDevice
     }
   }
 
-  #noticeLink(): void {
-    if (this.#wire.connected === this.#up) return;
-    this.#up = this.#wire.connected;
+  /** A wire that has come loose stays so: its interface was deleted. */
+  #noticeRemoval(): void {
+    if (this.#wire.connected || !this.#up || this.#closed) return;
+    this.#up = false;
     this.emit('link', this.link());
+    const error = new IxyError('ERR_DEVICE_GONE', `${this.name}: the interface was deleted while in use`);
+    // Not from within a burst: listeners may well call close().
+    queueMicrotask(() => this.emit('removed', error));
   }
 }

@@ -74,9 +74,12 @@ export class WireTxQueue implements TxQueue {
   readonly #copier = new FrameCopier(new Uint8Array(LONGEST_FRAME + 1));
   /** Packets dropped because they were longer than any frame. */
   tooLong = 0;
+  readonly #onBurst: () => void;
 
-  constructor(wire: WireEnd) {
+  /** `onBurst` is called after each burst. */
+  constructor(wire: WireEnd, onBurst: () => void) {
     this.#wire = wire;
+    this.#onBurst = onBurst;
   }
 
   /** Packets of any pool. The wire takes a frame before this returns, so what was sent is back in its pool then. */
@@ -89,6 +92,7 @@ export class WireTxQueue implements TxQueue {
       pool.give(packets, 0, sent);
       batch.shift(sent);
     }
+    this.#onBurst();
     return sent;
   }
 

@@ -45,3 +45,18 @@ it.runIf(available('traffic of the kernel through ixy forward', missing()))(
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   },
 );
+
+it.runIf(available('a TAP interface that is deleted', missing()))(
+  'ixy ends when the TAP interface is deleted, and says so',
+  async () => {
+    const name = `ixyd${process.pid}`;
+    const running = new Running(['forward', `tap:${name}`, 'emulated:ixgbe']);
+    await running.printed();
+    ip('link', 'delete', name);
+    const { status, errors } = await running.ended;
+    expect({ status, errors }).toEqual({
+      status: 1,
+      errors: [`ixy: tap:${name}: the interface was deleted while in use`],
+    });
+  },
+);

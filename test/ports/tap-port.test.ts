@@ -73,13 +73,20 @@ describe.runIf(haveTap)('tap ports', () => {
     expect(port.statistics()).toMatchObject({ txPackets: 1, txDropped: 0 });
   });
 
-  it('lose their link with their interface', async () => {
+  it.each(['receive', 'transmit'] as const)('are gone with their interface, as the next %s notices', async (action) => {
     const port = await openPort(`tap:${name}`);
     expect(port.link().up).toBe(true);
-    const down = once(port, 'link');
+    const events = Promise.all([once(port, 'link'), once(port, 'removed')]);
     ip('link', 'delete', name);
-    port.rx[0].receive(new PacketBatch(1));
-    expect((await down)[0]).toMatchObject({ up: false, speed: 0 });
+    const batch = new PacketBatch(1);
+    batch.allocate(port.rx[0].pool, 1);
+    batch.pool.length[batch.packets[0]] = 60;
+    if (action === 'transmit') port.tx[0].transmit(batch);
+    else port.rx[0].receive(new PacketBatch(1));
+    const [[link], [removal]] = await events;
+    expect(link).toMatchObject({ up: false, speed: 0 });
+    expect(removal).toMatchObject({ code: 'ERR_DEVICE_GONE', message: expect.stringContaining(name) });
+    batch.free();
   });
 
   it('say so when there is no such interface and none shall be made', async () => {
