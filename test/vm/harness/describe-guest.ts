@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { available } from '../../support/features.ts';
 import { Guest } from './guest.ts';
 import type { Machine } from './machine.ts';
-import { missingFor, modelsUnknownToQemu } from './setup.ts';
+import { missingFor } from './setup.ts';
 
 const BOOT_TIMEOUT = 150_000;
 /** Lines of the kernel's log that a failed test shows. */
@@ -36,9 +36,5 @@ export function describeGuest(name: string, machine: Machine, define: (guest: ()
 
 /** Whether nothing is missing for the machine; else the reason is printed, or thrown in CI. */
 export function canBoot(name: string, machine: Machine): boolean {
-  const tests = `virtual machine '${name}'`;
-  if (!available(tests, missingFor(machine))) return false;
-  const unknown = modelsUnknownToQemu(machine);
-  if (unknown.length > 0) console.warn(`skipped: ${tests}: this version of QEMU has no ${unknown}`);
-  return unknown.length === 0;
+  return available(`virtual machine '${name}'`, missingFor(machine));
 }

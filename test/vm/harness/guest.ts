@@ -146,9 +146,9 @@ export class Guest {
   }
 
   async #prepare(): Promise<void> {
-    const { nics, modules = [], hugePages = 0 } = this.machine;
-    const wanted = new Set([...nics.map((nic) => NIC_MODELS[nic.model].module), ...modules]);
-    if (wanted.size > 0) await this.output(`modprobe -a ${[...wanted].join(' ')}`);
+    const { nics, hugePages = 0 } = this.machine;
+    const modules = new Set(nics.map((nic) => NIC_MODELS[nic.model].module));
+    if (modules.size > 0) await this.output(`modprobe -a ${[...modules].join(' ')}`);
     if (hugePages > 0) await this.output(`echo ${hugePages} > /proc/sys/vm/nr_hugepages`);
   }
 

@@ -8,14 +8,8 @@ export interface Machine {
   readonly iommu?: boolean;
   /** The test needs VFIO's no-IOMMU mode, whose modules are built apart. */
   readonly noIommuMode?: boolean;
-  /** Modules to load before the tests; those of the NICs and what they depend on come by themselves. */
-  readonly modules?: readonly string[];
   /** Huge pages of 2 MiB. Default: none. */
   readonly hugePages?: number;
-  /** MiB of memory. Default: 1024. */
-  readonly memory?: number;
-  /** Further words for the kernel's command line. */
-  readonly kernelArguments?: readonly string[];
 }
 
 /** Descriptors that QEMU inherits: sockets for the agent's serial port and for the monitor. */
@@ -25,8 +19,7 @@ export const MONITOR_DESCRIPTOR = 4;
 /** `share`: a directory for files and the console's log, which the guest can write. */
 export function qemuArguments(machine: Machine, share: string): string[] {
   return [
-    ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2'],
-    ...['-m', String(machine.memory ?? 1024)],
+    ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '1024'],
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-kernel', `${KERNEL}/vmlinux`, '-initrd', INITRD, '-append', kernelCommandLine(machine)],
     ...['-serial', `file:${consoleLog(share)}`],
@@ -59,7 +52,6 @@ function kernelCommandLine(machine: Machine): string {
     // What an emulated machine need not spend time on: waiting for entropy, calibrating clocks, hardening.
     'random.trust_cpu=on tsc=reliable no_timer_check mitigations=off',
     ...(machine.iommu ? ['intel_iommu=on'] : []),
-    ...(machine.kernelArguments ?? []),
     // Words that the kernel does not know become the environment of the first process.
     `agent=${AGENT} project=${PROJECT} kernel=${KERNEL}`,
   ].join(' ');

@@ -5,45 +5,33 @@ export interface NicModel {
   readonly device: string;
   readonly vendorId: number;
   readonly deviceId: number;
-  /** The kernel driver it gets in the guest, and the module behind its interface. */
+  /** The kernel driver that it gets in the guest, and the module behind its interface. */
   readonly kernelDriver: string;
   readonly module: string;
-  /** How its registers are reached: index of a memory BAR, or of one of I/O ports. */
-  readonly registers: { readonly memory: number } | { readonly ports: number };
-  /** Whether its DMA goes through the IOMMU, where there is one, and the property that asks for it. */
-  readonly translated: boolean;
+  /** Property that puts its DMA behind the IOMMU, where that takes one. */
   readonly translation?: string;
 }
 
 const VIRTIO = { vendorId: 0x1af4, kernelDriver: 'virtio-pci', module: 'virtio_net' } as const;
-const INTEL = { vendorId: 0x8086, registers: { memory: 0 }, translated: true } as const;
 
 export const NIC_MODELS = {
-  'virtio-legacy': {
-    ...VIRTIO,
-    device: 'virtio-net-pci,disable-modern=on,disable-legacy=off',
-    deviceId: 0x1000,
-    registers: { ports: 0 },
-    translated: false,
-  },
+  /** Registers in I/O ports; its DMA always bypasses the IOMMU. */
+  'virtio-legacy': { ...VIRTIO, device: 'virtio-net-pci,disable-modern=on,disable-legacy=off', deviceId: 0x1000 },
   'virtio-modern': {
     ...VIRTIO,
     device: 'virtio-net-pci,disable-legacy=on',
     deviceId: 0x1041,
-    registers: { memory: 4 },
-    translated: true,
     // Without it, virtio bypasses the IOMMU by its own definition (virtio 1.2, section 6.1: VIRTIO_F_ACCESS_PLATFORM).
     translation: 'iommu_platform=on',
   },
+  /** Both at once. */
   'virtio-transitional': {
     ...VIRTIO,
     device: 'virtio-net-pci,disable-modern=off,disable-legacy=off',
     deviceId: 0x1000,
-    registers: { ports: 0 },
-    translated: false,
   },
-  e1000e: { ...INTEL, device: 'e1000e', deviceId: 0x10d3, kernelDriver: 'e1000e', module: 'e1000e' },
-  igb: { ...INTEL, device: 'igb', deviceId: 0x10c9, kernelDriver: 'igb', module: 'igb' },
+  /** An Intel 82574. */
+  e1000e: { device: 'e1000e', vendorId: 0x8086, deviceId: 0x10d3, kernelDriver: 'e1000e', module: 'e1000e' },
 } as const satisfies Record<string, NicModel>;
 
 export type NicModelName = keyof typeof NIC_MODELS;

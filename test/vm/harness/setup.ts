@@ -1,9 +1,8 @@
 /** What scripts/vm-setup.sh has got for the machine, and what is missing. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Machine } from './machine.ts';
-import { NIC_MODELS } from './nics.ts';
 
 /** The working tree, which is at the same place in the guest. */
 export const PROJECT = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
@@ -31,14 +30,6 @@ export function missingFor(machine: Machine): string | undefined {
   }
   if (!existsSync(`${PROJECT}/dist/index.js`)) return 'ixy.ts is not built; run: npm run build';
   return undefined;
-}
-
-/** Models of NICs in the machine that this QEMU does not know; which those are depends on its version alone. */
-export function modelsUnknownToQemu(machine: Machine): string[] {
-  const devices = execFileSync(QEMU, ['-device', 'help'], { encoding: 'utf8' });
-  return machine.nics
-    .map((nic) => nic.model)
-    .filter((model) => !devices.includes(`name "${NIC_MODELS[model].device.split(',', 1)[0]}"`));
 }
 
 /** Release of the guest's kernel: '6.1.0-1-amd64'. */

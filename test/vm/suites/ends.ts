@@ -118,7 +118,7 @@ export function testEnds(guest: () => Guest, path: AccessPath): void {
     afterEach(() => guest().output(`setpci -s ${ADDRESS} COMMAND=0:${BUS_MASTER}`));
     afterAll(() => restore(guest(), ADDRESS));
 
-    // All the rest is the same code by every way.
+    // By the other ways, the kernel itself looks after a device whose file is closed.
     if (path === ACCESS_PATHS.sysfs) {
       testCodes(guest, path, [
         'the end of the program',

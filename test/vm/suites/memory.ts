@@ -1,5 +1,5 @@
 /** Huge pages and physical addresses on a real kernel; the emulator's view of its memory is the second opinion. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { built, type Guest } from '../harness/guest.ts';
 import { HUGE_PAGES } from '../machines.ts';
 
@@ -32,6 +32,7 @@ export function testMemory(guest: () => Guest): void {
         setInterval(() => {}, 1000);
       `),
       );
+      onTestFinished(() => owner.kill('KILL'));
       const addresses: number[] = JSON.parse(await owner.printed('\n'));
       for (const [index, address] of addresses.entries()) {
         const found = await guest().physicalMemory(address, 32);
