@@ -3,7 +3,8 @@ import type { NetDevice } from '../drivers/net-device.ts';
 import { checkInteger } from '../errors.ts';
 import { PacketBatch } from '../memory/packet-batch.ts';
 import type { PacketRecorder } from './packet-recorder.ts';
-import { DONE, poll } from './poll.ts';
+import { DONE, type PollMode, poll } from './poll.ts';
+import { pollOptions } from './poll-mode.ts';
 import { StreamEnd } from './stream-end.ts';
 
 /** What `capture` is asked for. */
@@ -13,6 +14,8 @@ export interface CaptureOptions {
   readonly count?: number | undefined;
   /** Most packets per burst, 1 … 4096; default 64. */
   readonly batchSize?: number | undefined;
+  /** How to wait for packets; default 'busy'. `bestPollMode` knows what the port can do. */
+  readonly pollMode?: PollMode | undefined;
 }
 
 /** What `capture` did. */
@@ -33,7 +36,7 @@ export async function capture(
   recorder: PacketRecorder,
   options: CaptureOptions = {},
 ): Promise<CaptureSummary> {
-  const { signal, count = Number.MAX_SAFE_INTEGER, batchSize = 64 } = options;
+  const { signal, count = Number.MAX_SAFE_INTEGER, batchSize = 64, pollMode = 'busy' } = options;
   checkInteger('count', count, 0, Number.MAX_SAFE_INTEGER);
   const queue = port.rx[0];
   let batch = new PacketBatch(batchSize);
@@ -52,7 +55,11 @@ export async function capture(
   const stream = [new StreamEnd(port, () => received)];
   const { recorded, dropped } = recorder;
   try {
-    await poll(step, { signal, until: () => StreamEnd.reached(stream, performance.now()) });
+    await poll(step, {
+      ...pollOptions([port], pollMode),
+      signal,
+      until: () => StreamEnd.reached(stream, performance.now()),
+    });
   } finally {
     batch.free();
   }

@@ -1,10 +1,11 @@
 /** The forwarder: what one port receives, the other one sends, both ways, in one loop. */
 import type { NetDevice, RxQueue, TxQueue } from '../drivers/net-device.ts';
-import { checkInteger } from '../errors.ts';
+import { checkInteger, IxyError } from '../errors.ts';
 import { PacketBatch } from '../memory/packet-batch.ts';
 import { TransmitDrain } from './drain.ts';
 import type { PacketRecorder } from './packet-recorder.ts';
-import { DONE, poll } from './poll.ts';
+import { DONE, type PollMode, type PollOptions, poll } from './poll.ts';
+import { pollOptions } from './poll-mode.ts';
 import { StreamEnd } from './stream-end.ts';
 
 /** What any batch can hold. */
@@ -29,6 +30,8 @@ export interface ForwarderOptions {
    * files can.
    */
   readonly whenFull?: 'drop' | 'wait' | undefined;
+  /** How to wait for packets; default 'busy'. `bestPollMode` knows what the ports can do; `whenFull: 'wait'` needs 'busy'. */
+  readonly pollMode?: PollMode | undefined;
 }
 
 /** What `forward` is asked for: how to work, and when to end. */
@@ -79,12 +82,17 @@ export class Forwarder {
   readonly #streams: readonly StreamEnd[];
   readonly #drains: readonly TransmitDrain[];
   readonly #count: number;
+  readonly #polling: PollOptions;
 
   /** Uses queue 0 of each port. Throws `ERR_ARGUMENT`. */
   constructor(a: NetDevice, b: NetDevice, options: ForwarderOptions = {}) {
-    const { count = Number.MAX_SAFE_INTEGER } = options;
+    const { count = Number.MAX_SAFE_INTEGER, pollMode = 'busy' } = options;
     checkInteger('count', count, 0, Number.MAX_SAFE_INTEGER);
     this.#count = count;
+    if (pollMode !== 'busy' && options.whenFull === 'wait') {
+      throw new IxyError('ERR_ARGUMENT', `nothing wakes a forwarder that waits for room in mode '${pollMode}'`);
+    }
+    this.#polling = pollOptions([a, b], pollMode);
     this.directions = [new Direction(a, b, options), new Direction(b, a, options)];
     this.#streams = this.directions.map(
       (direction) => new StreamEnd(direction.from, () => direction.received + direction.forwarded),
@@ -95,7 +103,7 @@ export class Forwarder {
   /** The loop of `forward`; waits until what was forwarded has left the ports, and closes the forwarder. */
   async run(signal?: AbortSignal): Promise<readonly DirectionSummary[]> {
     try {
-      await poll(() => this.step(), { signal, until: () => this.ended });
+      await poll(() => this.step(), { ...this.#polling, signal, until: () => this.ended });
       await Promise.all(this.#drains.map((drain, i) => drain.wait(this.directions[i].forwarded)));
     } finally {
       this.close();

@@ -1,12 +1,12 @@
 /** `ixy capture`: records what a port receives. */
 import { type Command, Option } from 'commander';
-import { type Counted, capture, PacketRecorder, RateMeter } from '../apps/index.ts';
+import { bestPollMode, type Counted, capture, PacketRecorder, type PollMode, RateMeter } from '../apps/index.ts';
 import type { NetDevice } from '../drivers/net-device.ts';
 import type { CaptureFormat } from '../packets/index.ts';
 import { integerFrom } from '../ports/quantities.ts';
 import { grouped } from './format.ts';
 import { Live } from './live.ts';
-import { batchSize, count, duration, mtu, optionValue } from './option-values.ts';
+import { batchSize, count, duration, mtu, optionValue, pollModeOption } from './option-values.ts';
 import { Session } from './session.ts';
 
 interface CaptureCommandOptions {
@@ -16,6 +16,7 @@ interface CaptureCommandOptions {
   readonly count?: number;
   readonly duration?: number;
   readonly batch?: number;
+  readonly pollMode?: PollMode;
   readonly mtu?: number;
   readonly json?: boolean;
 }
@@ -43,6 +44,7 @@ export function addCapture(program: Command): void {
     .option('-n, --count <packets>', 'end after so many packets', count)
     .option('-d, --duration <time>', 'end after this time (10, 500ms)', duration)
     .option('-b, --batch <packets>', 'most packets per burst (1 to 4096)', batchSize)
+    .addOption(pollModeOption())
     .option('--mtu <bytes>', 'payload of the largest frame (68 to 9500)', mtu, 1500)
     .option('--json', 'print one JSON object a second')
     .addHelpText('after', EXAMPLES)
@@ -63,8 +65,8 @@ async function run(session: Session, uri: string, options: CaptureCommandOptions
     const stream = write === '-' ? process.stderr : process.stdout;
     const live = new Live(meter, { json: options.json ?? false, stream, ways: ['rx'] });
     try {
-      const { batch, count } = options;
-      const summary = await capture(port, recorder, { signal: session.signal, count, batchSize: batch });
+      const { batch, count, pollMode = bestPollMode([port]) } = options;
+      const summary = await capture(port, recorder, { signal: session.signal, count, batchSize: batch, pollMode });
       recorder.close();
       live.end(([{ rx }]) => ({
         lines: [

@@ -1,9 +1,17 @@
 /** `ixy forward`: moves packets between two ports. */
 import type { Command } from 'commander';
-import { type DirectionSummary, Forwarder, PacketRecorder, RateMeter, withDrops } from '../apps/index.ts';
+import {
+  bestPollMode,
+  type DirectionSummary,
+  Forwarder,
+  PacketRecorder,
+  type PollMode,
+  RateMeter,
+  withDrops,
+} from '../apps/index.ts';
 import { grouped } from './format.ts';
 import { Live } from './live.ts';
-import { batchSize, count, duration, mtu } from './option-values.ts';
+import { batchSize, count, duration, mtu, pollModeOption } from './option-values.ts';
 import { Session, writesToStandardOutput } from './session.ts';
 
 interface ForwardOptions {
@@ -11,6 +19,7 @@ interface ForwardOptions {
   readonly count?: number;
   readonly duration?: number;
   readonly batch?: number;
+  readonly pollMode?: PollMode;
   readonly mtu?: number;
   readonly json?: boolean;
 }
@@ -34,6 +43,7 @@ export function addForward(program: Command): void {
     .option('-n, --count <packets>', 'end after so many packets, over both directions', count)
     .option('-d, --duration <time>', 'end after this time (10, 500ms)', duration)
     .option('-b, --batch <packets>', 'most packets per burst (1 to 4096)', batchSize)
+    .addOption(pollModeOption())
     .option('--mtu <bytes>', 'payload of the largest frame (68 to 9500)', mtu, 1500)
     .option('--json', 'print one JSON object a second')
     .addHelpText('after', EXAMPLES)
@@ -49,7 +59,8 @@ async function run(session: Session, uris: readonly string[], options: ForwardOp
   try {
     // A file can wait until the other port has room; a NIC drops, and counts, what its ring has no room for.
     const whenFull = [a, b].some((port) => port.driver === 'pcap') ? 'wait' : 'drop';
-    const forwarder = new Forwarder(a, b, { batchSize: options.batch, count: options.count, recorder, whenFull });
+    const { batch, count, pollMode = bestPollMode([a, b]) } = options;
+    const forwarder = new Forwarder(a, b, { batchSize: batch, count, recorder, whenFull, pollMode });
     const [there, back] = forwarder.directions;
     const meter = new RateMeter([withDrops(a, back), withDrops(b, there)]);
     await session.linksUp();

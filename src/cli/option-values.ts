@@ -1,6 +1,6 @@
 /** Values of command line options, parsed as the same quantities are in port URIs. */
 import { InvalidArgumentError, Option } from 'commander';
-import type { PacketRate } from '../apps/index.ts';
+import type { PacketRate, PollMode } from '../apps/index.ts';
 import { integerFrom, parseDuration, parseRate } from '../ports/quantities.ts';
 
 /** A parser for commander: what it throws becomes the end of the message that names the option. */
@@ -23,6 +23,14 @@ export function optionWithDefault<Value>(
   standard: string,
 ): Option {
   return new Option(flags, description).argParser(optionValue(parse)).default(parse(standard), standard);
+}
+
+/** `--poll-mode`; without it a command chooses what its ports can do. */
+export function pollModeOption(): Option {
+  return new Option(
+    '--poll-mode <mode>',
+    'poll always, sleep when nothing is there, or only after a while; default: adaptive if the ports can interrupt',
+  ).choices(['busy', 'interrupt', 'adaptive'] satisfies PollMode[]);
 }
 
 export const count = optionValue(integerFrom(1, Number.MAX_SAFE_INTEGER));

@@ -91,6 +91,7 @@ export class QueueInterrupt implements RxInterrupt {
   }
 
   disarm(): void {
+    if (!this.armed) return;
     this.armed = false;
     // The vector stays on for others that share it.
     if (!this.#line.closed && !this.#line.armed) this.#cause.mask();

@@ -1,0 +1,169 @@
+/**
+ * When a packet loop polls, and when it rests.
+ *
+ * In mode 'busy' it polls, and naps between its looks once it has found nothing for a while. In the other modes it sleeps
+ * instead until an interrupt comes, as Linux's network cards do (NAPI): the interrupt is masked while the loop polls, in
+ * bursts of at most a batch, and unmasked once there is nothing left. Something may arrive between the last look and the
+ * unmasking; so the loop looks once more before it sleeps.
+ */
+import type { RxInterrupt } from '../drivers/net-device.ts';
+import { IxyError } from '../errors.ts';
+import { DONE, type PollMode, type PollOptions, type Step } from './poll.ts';
+
+/**
+ * Looks at the clock cost time, and some bytes of garbage each; so the steps between two of them are as many as take about
+ * this long. The most is for steps that find nothing, as the next may find a burst and take a hundred times as long.
+ */
+const LOOK_MILLISECONDS = 0.1;
+const MOST_STEPS = 1024;
+/** Steps after a nap. */
+const STEPS_PER_NAP = 16;
+/** How long each mode polls in vain before it rests. Adaptive loops at high load must not sleep between two bursts. */
+const PATIENCE: Readonly<Record<PollMode, number>> = { busy: 10, adaptive: 0.2, interrupt: 0 };
+
+const NEVER_NOTIFIED = new Int32Array(new SharedArrayBuffer(4));
+
+export class PollLoop {
+  readonly #step: Step;
+  readonly #signal: AbortSignal | undefined;
+  readonly #until: (() => boolean) | undefined;
+  readonly #slice: number;
+  readonly #idleAfter: number;
+  readonly #nap: number;
+  readonly #mostSteps: number;
+  /** What wakes the loop; empty in mode 'busy'. */
+  readonly #interrupts: readonly RxInterrupt[];
+  readonly #onWake: () => void;
+  readonly #now: () => number;
+  #lastWork: number;
+  #idle = false;
+  #asleep = false;
+  /** An interrupt has come since they were armed. */
+  #woken = false;
+  /** Steps until the next look at the clock. */
+  #steps: number;
+
+  /** `onWake`: called when an interrupt has ended the loop's sleep. Throws `ERR_ARGUMENT`. */
+  constructor(step: Step, options: PollOptions, onWake: () => void, now = () => performance.now()) {
+    const { interrupts = [], mode = interrupts.length > 0 ? 'adaptive' : 'busy' } = options;
+    if (mode !== 'busy' && interrupts.length === 0) {
+      throw new IxyError('ERR_ARGUMENT', `mode '${mode}' needs interrupts, and found none; use mode 'busy'`);
+    }
+    this.#step = step;
+    this.#signal = options.signal;
+    this.#until = options.until;
+    this.#slice = milliseconds('sliceMilliseconds', options.sliceMilliseconds ?? 1);
+    this.#idleAfter = milliseconds('idleMilliseconds', options.idleMilliseconds ?? PATIENCE[mode]);
+    this.#nap = milliseconds('napMilliseconds', options.napMilliseconds ?? 0.05);
+    this.#mostSteps = mode === 'interrupt' ? 1 : MOST_STEPS;
+    this.#steps = Math.min(STEPS_PER_NAP, this.#mostSteps);
+    this.#interrupts = mode === 'busy' ? [] : interrupts;
+    this.#onWake = onWake;
+    this.#now = now;
+    this.#lastWork = now();
+    for (const interrupt of this.#interrupts) {
+      interrupt.handle(() => this.#wake());
+      interrupt.keepAlive(true);
+    }
+  }
+
+  /** Whether there is nothing to do before `onWake` is called. A turn meanwhile looks whether the loop shall end. */
+  get asleep(): boolean {
+    return this.#asleep;
+  }
+
+  /** One slice, or a nap and a few steps, or going to sleep; whether the loop is over. */
+  turn(): boolean {
+    if (this.#signal?.aborted) return true;
+    const work = this.#asleep ? this.#peep() : this.#idle ? this.#rest() : this.#poll();
+    return work === DONE || this.#until?.() === true;
+  }
+
+  close(): void {
+    this.#disarm();
+    for (const interrupt of this.#interrupts) {
+      interrupt.keepAlive(false);
+      interrupt.handle(undefined);
+    }
+  }
+
+  /** Polls for one slice, or until there was nothing for long enough; returns `DONE` at the end. */
+  #poll(): number {
+    const begin = this.#now();
+    let now = begin;
+    do {
+      if (this.#look(this.#steps) === DONE) return DONE;
+      const before = now;
+      now = this.#now();
+      this.#adapt(now - before);
+    } while (now - begin < this.#slice && !this.#idle);
+    return 0;
+  }
+
+  #rest(): number {
+    if (this.#interrupts.length > 0) return this.#fallAsleep();
+    Atomics.wait(NEVER_NOTIFIED, 0, 0, this.#nap);
+    return this.#look(STEPS_PER_NAP);
+  }
+
+  #fallAsleep(): number {
+    this.#woken = false;
+    for (const interrupt of this.#interrupts) interrupt.arm();
+    const work = this.#look(1);
+    if (work === 0 && !this.#woken) this.#asleep = true;
+    else this.#disarm();
+    return work;
+  }
+
+  /** A look while asleep, in case something came that does not interrupt. */
+  #peep(): number {
+    const work = this.#look(1);
+    if (work !== 0) {
+      this.#asleep = false;
+      this.#disarm();
+    }
+    return work;
+  }
+
+  #wake(): void {
+    this.#woken = true;
+    if (!this.#asleep) return;
+    this.#asleep = false;
+    this.#disarm();
+    this.#idle = false;
+    this.#lastWork = this.#now();
+    this.#onWake();
+  }
+
+  /** Takes up to `count` steps; returns the packets moved, or `DONE`. */
+  #look(count: number): number {
+    let work = 0;
+    for (let i = 0; i < count; i++) {
+      const moved = this.#step() ?? 1;
+      if (moved === DONE) return DONE;
+      work += moved;
+    }
+    const now = this.#now();
+    if (work > 0) this.#lastWork = now;
+    this.#idle = work === 0 && now - this.#lastWork >= this.#idleAfter;
+    return work;
+  }
+
+  #disarm(): void {
+    for (const interrupt of this.#interrupts) interrupt.disarm();
+  }
+
+  /** Settles how many steps to take until the next look, after the last ones took `elapsed` milliseconds. */
+  #adapt(elapsed: number): void {
+    if (elapsed > 2 * LOOK_MILLISECONDS) {
+      this.#steps = Math.max(1, Math.floor((this.#steps * LOOK_MILLISECONDS) / elapsed));
+    } else if (elapsed < LOOK_MILLISECONDS / 2) {
+      this.#steps = Math.min(2 * this.#steps, this.#mostSteps);
+    }
+  }
+}
+
+function milliseconds(name: string, value: number): number {
+  if (value >= 0) return value;
+  throw new IxyError('ERR_ARGUMENT', `${name} must be 0 or more, found ${value}`);
+}

@@ -1,0 +1,225 @@
+/** Loops that sleep until an interrupt comes. */
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { DONE, type PollMode, poll } from '../../src/apps/index.ts';
+import { PollLoop } from '../../src/apps/poll-loop.ts';
+import { openIxgbe } from '../../src/drivers/ixgbe/index.ts';
+import type { RxInterrupt } from '../../src/drivers/net-device.ts';
+import { EmulatedPciDevice } from '../../src/emulation/index.ts';
+import { CallbackWire } from '../../src/emulation/wires/callback.ts';
+import { PacketBatch } from '../../src/memory/packet-batch.ts';
+import { allocatePlainMemory } from '../../src/memory/plain-memory.ts';
+import { open } from '../../src/ports/index.ts';
+
+const THROTTLE = 20;
+const BURSTS = 500_000;
+
+/** The same numbers each time (xorshift). */
+function random(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
+
+async function emulatedNic() {
+  const wire = new CallbackWire();
+  const device = new EmulatedPciDevice({ wire });
+  const nic = await openIxgbe(device, {
+    allocateMemory: allocatePlainMemory,
+    promiscuous: true,
+    interruptThrottle: THROTTLE,
+  });
+  onTestFinished(() => nic.close());
+  await nic.waitForLink();
+  return { wire, device, nic, interrupt: nic.rx[0].interrupt as RxInterrupt };
+}
+
+describe.each(['adaptive', 'interrupt'] as const)('a loop in mode %s', (mode: PollMode) => {
+  it('is never left asleep over a packet, in half a million bursts at random moments', async () => {
+    const { wire, device, nic, interrupt } = await emulatedNic();
+    const { model } = device;
+    const next = random(mode.length * 7919);
+    const frame = new Uint8Array(60).fill(2);
+    const batch = new PacketBatch(64);
+    let bursts = 0;
+    let sent = 0;
+    let received = 0;
+    let wakes = 0;
+    const arrive = () => {
+      bursts++;
+      for (let n = 1 + next(3); n > 0 && wire.send(frame); n--) sent++;
+      device.step();
+    };
+    const sometimes = () => {
+      if (next(8) === 0) arrive();
+    };
+    // Bursts come at every place where they could be missed: around each look, and around the unmasking.
+    const racing: RxInterrupt = {
+      arm: () => {
+        sometimes();
+        interrupt.arm();
+        sometimes();
+      },
+      disarm: () => interrupt.disarm(),
+      wait: (milliseconds) => interrupt.wait(milliseconds),
+      handle: (handler) => interrupt.handle(handler),
+      keepAlive: (enabled) => interrupt.keepAlive(enabled),
+    };
+    const step = () => {
+      model.advance(50_000);
+      const count = nic.rx[0].receive(batch);
+      batch.free();
+      received += count;
+      sometimes();
+      return count;
+    };
+    const loop = new PollLoop(
+      step,
+      { mode, interrupts: [racing] },
+      () => wakes++,
+      () => model.now / 1e6,
+    );
+    onTestFinished(() => loop.close());
+
+    while (bursts < BURSTS) {
+      if (!loop.asleep) {
+        loop.turn();
+        continue;
+      }
+      model.advance(next(200_000));
+      arrive();
+      // Throttled interrupts come later, but they come.
+      for (let wait = 0; loop.asleep && wait <= THROTTLE; wait += 2) {
+        model.advance(2_000);
+        device.step();
+      }
+      if (loop.asleep) throw new Error(`asleep over ${sent - received} packets after ${bursts} bursts`);
+    }
+    while (!loop.asleep) loop.turn();
+    expect(received).toBeGreaterThan(BURSTS);
+    expect(sent - received).toBeLessThan(10); // what came last may still be on the wire
+    expect(wakes).toBeGreaterThan(BURSTS / 20);
+    expect(model.violations).toEqual([]);
+  }, 120_000);
+});
+
+/** An interrupt that a test fires by hand. */
+class HandInterrupt implements RxInterrupt {
+  armed = 0;
+  handler: (() => void) | undefined;
+  kept = false;
+
+  arm(): void {
+    this.armed++;
+  }
+
+  disarm(): void {}
+
+  wait(): boolean {
+    return false;
+  }
+
+  handle(handler: (() => void) | undefined): void {
+    this.handler = handler;
+  }
+
+  keepAlive(enabled: boolean): void {
+    this.kept = enabled;
+  }
+}
+
+describe('poll with interrupts', () => {
+  it('takes no steps while it sleeps, and goes on where it is woken', async () => {
+    const interrupt = new HandInterrupt();
+    const steps: number[] = [];
+    const done = poll(() => (steps.push(steps.length) > 100 ? DONE : 0), {
+      interrupts: [interrupt],
+      mode: 'interrupt',
+    });
+    while (interrupt.armed === 0) await setImmediate();
+    const asleep = steps.length;
+    for (let turn = 0; turn < 20; turn++) await setImmediate();
+    expect([steps.length, interrupt.kept]).toEqual([asleep, true]);
+    for (let wakes = 1; wakes < 100 && interrupt.handler; wakes++) {
+      interrupt.handler();
+      for (let turn = 0; turn < 4; turn++) await setImmediate();
+    }
+    await done;
+    expect(steps.length).toBe(101);
+    expect([interrupt.kept, interrupt.handler]).toEqual([false, undefined]);
+  });
+
+  it('stays awake for an interrupt that came while it armed', async () => {
+    const interrupt = new HandInterrupt();
+    interrupt.arm = () => {
+      if (++interrupt.armed < 5) interrupt.handler?.();
+    };
+    const controller = new AbortController();
+    const done = poll(() => 0, { interrupts: [interrupt], mode: 'interrupt', signal: controller.signal });
+    while (interrupt.armed < 5) await setImmediate();
+    controller.abort();
+    await done;
+  });
+
+  it('ends while it sleeps: by its signal, and by `until`', async () => {
+    const interrupt = new HandInterrupt();
+    const controller = new AbortController();
+    const done = poll(() => 0, { interrupts: [interrupt], signal: controller.signal });
+    while (interrupt.armed === 0) await setImmediate();
+    controller.abort();
+    await done;
+    let asked = 0;
+    await poll(() => 0, { interrupts: [interrupt], until: () => interrupt.armed > 1 && ++asked > 2 });
+    expect(interrupt.handler).toBeUndefined();
+  });
+
+  it('rejects with what a step throws after it slept', async () => {
+    const interrupt = new HandInterrupt();
+    const step = () => {
+      if (interrupt.armed > 1) throw new RangeError('no');
+      return 0;
+    };
+    const done = poll(step, { interrupts: [interrupt], mode: 'interrupt' });
+    while (interrupt.armed === 0) await setImmediate();
+    interrupt.handler?.();
+    await expect(done).rejects.toThrow(new RangeError('no'));
+    expect(interrupt.handler).toBeUndefined();
+  });
+
+  it.each(['adaptive', 'interrupt'] as const)('refuses mode %s without interrupts', async (mode) => {
+    await expect(poll(() => 0, { mode })).rejects.toMatchObject({ code: 'ERR_ARGUMENT' });
+  });
+
+  it('is woken by an emulated NIC on its thread', async () => {
+    const port = await open('emulated:ixgbe?wire=generator&pace=2000pps', { promiscuous: true });
+    onTestFinished(() => port.close());
+    await port.waitForLink();
+    const [queue] = port.rx;
+    const interrupt = queue.interrupt as RxInterrupt;
+    const batch = new PacketBatch(64);
+    let received = 0;
+    let slept = 0;
+    const step = () => {
+      const count = queue.receive(batch);
+      batch.free();
+      received += count;
+      return received >= 200 ? DONE : count;
+    };
+    const counted: RxInterrupt = {
+      arm: () => {
+        slept++;
+        interrupt.arm();
+      },
+      disarm: () => interrupt.disarm(),
+      wait: (milliseconds) => interrupt.wait(milliseconds),
+      handle: (handler) => interrupt.handle(handler),
+      keepAlive: (enabled) => interrupt.keepAlive(enabled),
+    };
+    await poll(step, { interrupts: [counted] });
+    expect(slept).toBeGreaterThan(2);
+  });
+});
