@@ -49,9 +49,10 @@ export function checkedReceive(context: RxContext, receive: Receive): Receive {
   };
 }
 
-/** Says of each packet in the ring of a transmit queue what it was when it was sent, so that a later write is noticed. */
+/** Knows of each packet in the ring of a transmit queue what it was when it was sent, so that a later write is noticed. */
 export class TransmitAudit {
-  readonly #sent = new Map<number, { pool: CheckedPacketPool; sum: number }>();
+  /** By pool and packet: the checksum of the data. */
+  readonly #sent = new Map<PacketPool, Map<number, number>>();
 
   /** Before a burst: every packet must be the application's. */
   admit(batch: PacketBatch): void {
@@ -64,15 +65,17 @@ export class TransmitAudit {
   queued(pool: PacketPool, segment: number): void {
     if (!(pool instanceof CheckedPacketPool)) return;
     pool.assignSegment(segment, OWNER_TX_RING);
-    this.#sent.set(segment, { pool, sum: checksum(pool, segment) });
+    const sums = this.#sent.get(pool) ?? new Map<number, number>();
+    this.#sent.set(pool, sums.set(segment, checksum(pool, segment)));
   }
 
   /** A buffer left the ring; returns the error to report if it was changed while the device owned it. */
   completed(pool: PacketPool, segment: number): IxyError | undefined {
-    const entry = this.#sent.get(segment);
-    if (!entry || entry.pool !== pool) return undefined;
-    this.#sent.delete(segment);
-    if (checksum(entry.pool, segment) === entry.sum) return undefined;
+    const sums = this.#sent.get(pool);
+    const sum = sums?.get(segment);
+    if (sum === undefined) return undefined;
+    sums?.delete(segment);
+    if (checksum(pool, segment) === sum) return undefined;
     return new IxyError(
       'ERR_PACKET_OWNERSHIP',
       `${pool.name}: packet ${segment} was written to after it had been sent, while the device owned it`,

@@ -201,6 +201,18 @@ describe('a transmit queue in checked mode', () => {
     expect(() => queue.transmit(batch)).toThrow(/cannot be sent: it belongs to a transmit ring/);
   });
 
+  it('catches such a write too when the ring holds a packet of the same number from another pool', () => {
+    const { pool, device, queue } = setUp();
+    const other = createPacketPool(testMemory(2 ** 21), { checked: true });
+    const first = fresh(pool, 40);
+    const [packet] = first.packets;
+    queue.transmit(first);
+    queue.transmit(fresh(other, 40));
+    pool.bytes[pool.offset(packet)]++;
+    device.send();
+    expect(() => queue.transmit(new PacketBatch(1))).toThrow(`packet ${packet} was written to after it had been sent`);
+  });
+
   it('catches a write to a packet that the device owns, and names it', () => {
     const { pool, device, queue } = setUp();
     const batch = fresh(pool, 32);
