@@ -13,7 +13,6 @@ export interface LinkState {
   readonly fullDuplex: boolean;
 }
 
-/** Where received packets come from. It belongs to the thread that opened the port. */
 /**
  * How a receive queue wakes a loop that sleeps. Armed, it interrupts once, for what arrives from now on or, on most devices,
  * has arrived since it interrupted last; so a loop arms, receives once more, and sleeps only if that gave nothing. It may
@@ -34,6 +33,7 @@ export interface RxInterrupt {
   keepAlive(enabled: boolean): void;
 }
 
+/** Where received packets come from. It belongs to the thread that opened the port. */
 export interface RxQueue {
   /** Absent where the queue can only be polled. */
   readonly interrupt?: RxInterrupt | undefined;
