@@ -35,6 +35,16 @@ export class IxyError extends Error {
   }
 }
 
+/** Name of the error of a failed system call ('EBUSY'), the addon's or Node's own; undefined for any other error. */
+export function systemErrorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** What an error says, whatever was thrown. */
+export function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Throws `ERR_ARGUMENT` unless `value` is an integer in `minimum … maximum`; `what` begins the message. */
 export function checkInteger(what: string, value: number, minimum: number, maximum: number): void {
   if (!Number.isInteger(value) || value < minimum || value > maximum) {

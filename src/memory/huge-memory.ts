@@ -1,7 +1,7 @@
 /** DMA memory of huge pages: contiguous for a device up to 2 MiB or 1 GiB, locked, and never moved or swapped. */
 import { closeSync, ftruncateSync, openSync, statfsSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkInteger, IxyError } from '../errors.ts';
+import { checkInteger, IxyError, systemErrorCode } from '../errors.ts';
 import { addon } from '../native/addon.ts';
 import type { DmaMemory } from './dma-memory.ts';
 import { HUGE_PAGE_1_GIB, HUGE_PAGE_2_MIB, type HugePageSize, hugePageShortage } from './huge-pages.ts';
@@ -81,8 +81,7 @@ function mountedPageSize(directory: string): HugePageSize {
 
 /** What a failed system call means here. */
 function explain(error: unknown, size: number, pageSize: HugePageSize): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  switch (code) {
+  switch (systemErrorCode(error)) {
     case 'ENOMEM':
     case 'ENODEV':
       return new IxyError('ERR_NO_HUGE_PAGES', hugePageShortage(pageSize, size / pageSize), { cause: error });

@@ -108,6 +108,3 @@ export const PCI_COMMAND_IO = 1 << 0;
 export const PCI_COMMAND_MEMORY = 1 << 1;
 export const PCI_COMMAND_BUS_MASTER = 1 << 2;
 export const PCI_COMMAND_INTX_DISABLE = 1 << 10;
-/** The first of six base address registers, and the bit in one that says: I/O ports. */
-export const PCI_BAR0 = 0x10;
-export const PCI_BAR_IO = 1 << 0;

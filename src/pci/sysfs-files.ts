@@ -1,6 +1,6 @@
 /** Opening a device's files in sysfs, with errors that say what to do. */
 import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
-import { IxyError } from '../errors.ts';
+import { errorMessage, IxyError, systemErrorCode } from '../errors.ts';
 import { addon } from '../native/addon.ts';
 
 /** Descriptor of a file that can be read and written. Throws `ERR_PERMISSION`, or `ERR_SYSTEM`. */
@@ -34,8 +34,7 @@ export function mapResource(address: string, path: string): ArrayBuffer {
 
 /** What a failure to open or map one of a device's files means. */
 export function explainAccess(error: unknown, address: string, path: string): IxyError {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  const message = error instanceof Error ? error.message : String(error);
+  const code = systemErrorCode(error);
   if (code === 'EACCES') {
     return new IxyError('ERR_PERMISSION', `${address}: may not write ${path}; run as root`, { cause: error });
   }
@@ -46,5 +45,5 @@ export function explainAccess(error: unknown, address: string, path: string): Ix
       { cause: error },
     );
   }
-  return new IxyError('ERR_SYSTEM', `${address}: ${message}`, { cause: error });
+  return new IxyError('ERR_SYSTEM', `${address}: ${errorMessage(error)}`, { cause: error });
 }

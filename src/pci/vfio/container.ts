@@ -4,13 +4,12 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { IxyError } from '../../errors.ts';
+import { errorMessage, IxyError, systemErrorCode } from '../../errors.ts';
 import type { DmaDomain } from '../../memory/dma-memory.ts';
 import { PhysicalDomain } from '../../memory/physical-domain.ts';
 import { addon } from '../../native/addon.ts';
 import type { PciDeviceInfo, Sysfs } from '../sysfs.ts';
 import { VfioGroup } from './group.ts';
-import { errorCode, errorText } from './system-errors.ts';
 import { Type1Domain } from './type1-domain.ts';
 import { VFIO } from './vfio-abi.ts';
 
@@ -82,7 +81,7 @@ export class VfioContainer {
       group.close();
       throw error instanceof IxyError
         ? error
-        : new IxyError('ERR_SYSTEM', `${info.address}: IOMMU group ${number} cannot be used: ${errorText(error)}`, {
+        : new IxyError('ERR_SYSTEM', `${info.address}: IOMMU group ${number} cannot be used: ${errorMessage(error)}`, {
             cause: error,
           });
     }
@@ -131,7 +130,7 @@ function openContainer(path: string): number {
   try {
     return openSync(path, 'r+');
   } catch (error) {
-    const code = errorCode(error);
+    const code = systemErrorCode(error);
     if (code === 'ENOENT' || code === 'ENODEV') {
       throw new IxyError('ERR_SYSTEM', `${path} cannot be opened: VFIO is not there; run: sudo modprobe vfio-pci`, {
         cause: error,
@@ -140,6 +139,6 @@ function openContainer(path: string): number {
     if (code === 'EACCES') {
       throw new IxyError('ERR_PERMISSION', `may not open ${path}; run: sudo chmod 666 ${path}`, { cause: error });
     }
-    throw new IxyError('ERR_SYSTEM', errorText(error), { cause: error });
+    throw new IxyError('ERR_SYSTEM', errorMessage(error), { cause: error });
   }
 }

@@ -1,9 +1,8 @@
 /** A VFIO group: the devices that the IOMMU cannot tell apart, which one user must have together. */
 import { closeSync, openSync } from 'node:fs';
-import { IxyError } from '../../errors.ts';
+import { errorMessage, IxyError, systemErrorCode } from '../../errors.ts';
 import { addon } from '../../native/addon.ts';
 import type { PciDeviceInfo, Sysfs } from '../sysfs.ts';
-import { errorCode, errorText } from './system-errors.ts';
 import { structs, VFIO } from './vfio-abi.ts';
 import { ask } from './vfio-calls.ts';
 
@@ -44,7 +43,7 @@ export class VfioGroup {
     try {
       descriptor = addon().ioctl(this.#descriptor, VFIO.GROUP_GET_DEVICE_FD, Buffer.from(`${address}\0`, 'latin1'));
     } catch (error) {
-      throw new IxyError('ERR_SYSTEM', `${address}: VFIO gives no access: ${errorText(error)}; see dmesg`, {
+      throw new IxyError('ERR_SYSTEM', `${address}: VFIO gives no access: ${errorMessage(error)}; see dmesg`, {
         cause: error,
       });
     }
@@ -84,7 +83,7 @@ function openGroup(path: string, address: string): number {
   try {
     return openSync(path, 'r+');
   } catch (error) {
-    switch (errorCode(error)) {
+    switch (systemErrorCode(error)) {
       case 'EACCES':
         throw new IxyError('ERR_PERMISSION', `${address}: may not open ${path}; run: sudo chown $USER ${path}`, {
           cause: error,
@@ -96,7 +95,7 @@ function openGroup(path: string, address: string): number {
           cause: error,
         });
       default:
-        throw new IxyError('ERR_SYSTEM', `${address}: ${errorText(error)}`, { cause: error });
+        throw new IxyError('ERR_SYSTEM', `${address}: ${errorMessage(error)}`, { cause: error });
     }
   }
 }

@@ -1,9 +1,8 @@
 /** Interrupts of a VFIO device: the kernel takes them and adds to eventfds. */
-import { checkInteger, IxyError } from '../../errors.ts';
+import { checkInteger, errorMessage, IxyError } from '../../errors.ts';
 import { addon } from '../../native/addon.ts';
 import { EventInterrupt } from '../descriptor-interrupt.ts';
 import type { Interrupt, InterruptKind, PciInterrupts } from '../pci-device.ts';
-import { errorText } from './system-errors.ts';
 import { structs, VFIO } from './vfio-abi.ts';
 import { ask } from './vfio-calls.ts';
 
@@ -54,7 +53,7 @@ export class VfioInterrupts implements PciInterrupts {
       this.#set(VFIO.IRQ_SET_DATA_EVENTFD | VFIO.IRQ_SET_ACTION_TRIGGER, vectors, descriptors);
     } catch (error) {
       for (const interrupt of interrupts) interrupt.close();
-      throw new IxyError('ERR_SYSTEM', `${this.#address}: no ${vectors} interrupts to be had: ${errorText(error)}`, {
+      throw new IxyError('ERR_SYSTEM', `${this.#address}: no ${vectors} interrupts to be had: ${errorMessage(error)}`, {
         cause: error,
       });
     }

@@ -1,10 +1,9 @@
 /** The address space of all VFIO devices of this process: one IOMMU domain, in addresses that are chosen here. */
-import { IxyError } from '../../errors.ts';
+import { IxyError, systemErrorCode } from '../../errors.ts';
 import type { DmaDomain, DmaMemory } from '../../memory/dma-memory.ts';
 import { lockLimit, RAISE_LOCK_LIMIT } from '../../memory/lock-limit.ts';
 import { addon } from '../../native/addon.ts';
 import { type AddressRange, IovaAllocator } from './iova-allocator.ts';
-import { errorCode } from './system-errors.ts';
 import { structs, VFIO } from './vfio-abi.ts';
 import { ask, decodeArray, findCapability } from './vfio-calls.ts';
 
@@ -106,7 +105,7 @@ export class Type1Domain implements DmaDomain {
       addon().ioctl(this.#container, IOMMU_MAP_DMA, struct.encode({ argsz: struct.size, flags, vaddr, iova, size }));
     } catch (error) {
       this.#addresses.free(iova);
-      throw errorCode(error) === 'ENOMEM' ? tooMuch(size, error) : error;
+      throw systemErrorCode(error) === 'ENOMEM' ? tooMuch(size, error) : error;
     }
     return iova;
   }

@@ -19,7 +19,6 @@ export const VFIO = {
   // Of a group.
   GROUP_GET_STATUS: request(3),
   GROUP_SET_CONTAINER: request(4),
-  GROUP_UNSET_CONTAINER: request(5),
   GROUP_GET_DEVICE_FD: request(6),
   // Of a device.
   DEVICE_GET_INFO: request(7),
@@ -41,7 +40,6 @@ export const VFIO = {
   DMA_MAP_FLAG_WRITE: 2,
 
   DEVICE_FLAGS_RESET: 1,
-  DEVICE_FLAGS_PCI: 2,
 
   REGION_INFO_FLAG_MMAP: 4,
   REGION_INFO_FLAG_CAPS: 8,
@@ -55,7 +53,6 @@ export const VFIO = {
   IRQ_INFO_EVENTFD: 1,
   IRQ_SET_DATA_NONE: 1,
   IRQ_SET_DATA_EVENTFD: 4,
-  IRQ_SET_ACTION_MASK: 8,
   IRQ_SET_ACTION_UNMASK: 16,
   IRQ_SET_ACTION_TRIGGER: 32,
 } as const;
