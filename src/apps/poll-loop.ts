@@ -101,14 +101,21 @@ export class PollLoop {
   }
 
   #rest(): number {
-    if (this.#interrupts.length > 0) return this.#fallAsleep();
+    if (this.#arm()) return this.#fallAsleep();
     Atomics.wait(NEVER_NOTIFIED, 0, 0, this.#nap);
     return this.#look(STEPS_PER_NAP);
   }
 
-  #fallAsleep(): number {
+  /** Whether an interrupt will wake the loop. */
+  #arm(): boolean {
     this.#woken = false;
-    for (const interrupt of this.#interrupts) interrupt.arm();
+    let armed = this.#interrupts.length > 0;
+    for (const interrupt of this.#interrupts) armed = interrupt.arm() && armed;
+    return armed;
+  }
+
+  /** Once the interrupts are armed. */
+  #fallAsleep(): number {
     const work = this.#look(1);
     if (work === 0 && !this.#woken) this.#asleep = true;
     else this.#disarm();

@@ -19,7 +19,8 @@ export interface LinkState {
  * wake a loop for nothing, but never leaves one asleep over a packet.
  */
 export interface RxInterrupt {
-  arm(): void;
+  /** Returns false if no interrupt will ever come: the device is gone, or closed. */
+  arm(): boolean;
   /** Takes `arm` back; harmless if it has interrupted already. */
   disarm(): void;
   /**

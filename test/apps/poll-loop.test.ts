@@ -61,8 +61,9 @@ describe.each(['adaptive', 'interrupt'] as const)('a loop in mode %s', (mode: Po
     const racing: RxInterrupt = {
       arm: () => {
         sometimes();
-        interrupt.arm();
+        const armed = interrupt.arm();
         sometimes();
+        return armed;
       },
       disarm: () => interrupt.disarm(),
       wait: (milliseconds) => interrupt.wait(milliseconds),
@@ -113,8 +114,9 @@ class HandInterrupt implements RxInterrupt {
   handler: (() => void) | undefined;
   kept = false;
 
-  arm(): void {
+  arm(): boolean {
     this.armed++;
+    return true;
   }
 
   disarm(): void {}
@@ -157,6 +159,7 @@ describe('poll with interrupts', () => {
     const interrupt = new HandInterrupt();
     interrupt.arm = () => {
       if (++interrupt.armed < 5) interrupt.handler?.();
+      return true;
     };
     const controller = new AbortController();
     const done = poll(() => 0, { interrupts: [interrupt], mode: 'interrupt', signal: controller.signal });
@@ -190,6 +193,14 @@ describe('poll with interrupts', () => {
     expect(interrupt.handler).toBeUndefined();
   });
 
+  it('naps where no interrupt will ever come', async () => {
+    const interrupt = new HandInterrupt();
+    interrupt.arm = () => ++interrupt.armed < 0;
+    let steps = 0;
+    await poll(() => (++steps > 1000 ? DONE : 0), { interrupts: [interrupt], mode: 'interrupt', napMilliseconds: 0 });
+    expect(interrupt.armed).toBeGreaterThan(10);
+  });
+
   it.each(['adaptive', 'interrupt'] as const)('refuses mode %s without interrupts', async (mode) => {
     await expect(poll(() => 0, { mode })).rejects.toMatchObject({ code: 'ERR_ARGUMENT' });
   });
@@ -212,7 +223,7 @@ describe('poll with interrupts', () => {
     const counted: RxInterrupt = {
       arm: () => {
         slept++;
-        interrupt.arm();
+        return interrupt.arm();
       },
       disarm: () => interrupt.disarm(),
       wait: (milliseconds) => interrupt.wait(milliseconds),

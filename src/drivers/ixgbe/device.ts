@@ -241,7 +241,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
   #removed(error: IxyError): void {
     this.#stopTimers();
     for (const queue of [...this.rx, ...this.tx]) queue.stop();
-    this.#interrupts?.wakeAll();
+    this.#interrupts?.giveUp();
     // Not from within the access that noticed: listeners may well call close().
     queueMicrotask(() => this.emit('removed', error));
   }

@@ -84,10 +84,11 @@ export class QueueInterrupt implements RxInterrupt {
     return this.#handler !== undefined;
   }
 
-  arm(): void {
-    if (this.#line.closed) return;
+  arm(): boolean {
+    if (this.#line.closed) return false;
     this.armed = true;
     this.#cause.unmask();
+    return !this.#line.closed;
   }
 
   disarm(): void {

@@ -59,14 +59,14 @@ export class DeviceInterrupts {
     this.#registers.assign('EIMS', { LSC: 1 });
   }
 
-  /** Wakes everybody who waits: there is nothing left to wait for. */
-  wakeAll(): void {
-    for (const line of this.#lines) line.wake();
+  /** The device is gone: wakes everybody who waits, as there is nothing left to wait for. */
+  giveUp(): void {
+    for (const line of this.#lines) line.close();
   }
 
   /** No interrupt comes any more. The caller has masked them in the device, if it still answers. */
   disable(): void {
-    for (const line of this.#lines) line.close();
+    this.giveUp();
     this.#source.disable();
   }
 
@@ -88,7 +88,8 @@ export class DeviceInterrupts {
       const vector = index % last;
       this.#mapQueue(index, vector);
       const bit = { word: vector >>> 5, mask: 2 ** (vector & 31) };
-      const write = (name: 'EIMS_EXT' | 'EIMC_EXT') => registers.write(name, bit.mask, bit.word);
+      const write = (name: 'EIMS_EXT' | 'EIMC_EXT') =>
+        this.#unlessGone(() => registers.write(name, bit.mask, bit.word), undefined);
       queue.interrupt = new QueueInterrupt(lines[vector], {
         unmask: () => write('EIMS_EXT'),
         mask: () => write('EIMC_EXT'),
@@ -112,8 +113,8 @@ export class DeviceInterrupts {
       const cause = index % QUEUE_CAUSES;
       this.#mapQueue(index, cause);
       queue.interrupt = new QueueInterrupt(line, {
-        unmask: () => registers.assign('EIMS', { RTX_QUEUE: 2 ** cause }),
-        mask: () => registers.assign('EIMC', { RTX_QUEUE: 2 ** cause }),
+        unmask: () => this.#unlessGone(() => registers.assign('EIMS', { RTX_QUEUE: 2 ** cause }), undefined),
+        mask: () => this.#unlessGone(() => registers.assign('EIMC', { RTX_QUEUE: 2 ** cause }), undefined),
       });
     }
     return line;
@@ -128,14 +129,19 @@ export class DeviceInterrupts {
 
   /** Reads, and by that clears, the causes; whether queues are among them. */
   #readCauses(): boolean {
+    const causes = this.#unlessGone(() => this.#registers.read('EICR'), 0);
+    if ((causes & LINK_CHANGE) !== 0) this.#onLinkChange();
+    return (causes & ALL_QUEUE_CAUSES) !== 0;
+  }
+
+  /** What `access` returns; `otherwise` if the device is gone. Nobody who waits or polls shall stumble over that. */
+  #unlessGone<T>(access: () => T, otherwise: T): T {
     try {
-      const causes = this.#registers.read('EICR');
-      if ((causes & LINK_CHANGE) !== 0) this.#onLinkChange();
-      return (causes & ALL_QUEUE_CAUSES) !== 0;
+      return access();
     } catch (error) {
-      // A device that is gone has told so already, and everybody was woken.
-      if (error instanceof IxyError && error.code === 'ERR_DEVICE_GONE') return false;
-      throw error;
+      if (!(error instanceof IxyError && error.code === 'ERR_DEVICE_GONE')) throw error;
+      this.giveUp();
+      return otherwise;
     }
   }
 }
