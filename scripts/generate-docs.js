@@ -19,7 +19,8 @@ const sections = {
     return ['| Rule | Section | Level | What it says |', '|---|---|---|---|', ...rows].join('\n');
   },
   cli: () => {
-    const commands = [...help().matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name).filter((name) => name !== 'help');
+    const list = /^Commands:\n(.*?)\n\n/ms.exec(help())?.[1] ?? '';
+    const commands = [...list.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name).filter((name) => name !== 'help');
     const pages = ['', ...commands].map((name) => `## \`ixy${name && ` ${name}`}\`\n\n${codeBlock(help(name))}`);
     return pages.join('\n\n');
   },

@@ -2,6 +2,7 @@
 /** The `ixy` command. */
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { addBind, addUnbind } from './bind.ts';
 import { addCapture } from './capture.ts';
 import { addForward } from './forward.ts';
 import { addInfo } from './info.ts';
@@ -40,7 +41,7 @@ const program = new Command('ixy')
   .exitOverride()
   .addHelpText('after', NOTES);
 
-for (const add of [addList, addInfo, addPktgen, addForward, addCapture, addPorts]) add(program);
+for (const add of [addList, addInfo, addPktgen, addForward, addCapture, addPorts, addBind, addUnbind]) add(program);
 
 try {
   await program.parseAsync();

@@ -2,18 +2,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { IxyError } from '../errors.ts';
-import { knownOrNear } from '../near-match.ts';
-import { formatPciAddress, parsePciAddress } from './pci-address.ts';
+import { findNetworkDevice } from './find-device.ts';
 import type { PciDevice } from './pci-device.ts';
-import { isNetworkDevice, type PciDeviceInfo, Sysfs } from './sysfs.ts';
+import { isKernelDriver, UIO_PCI_GENERIC, VFIO_PCI } from './stand-ins.ts';
+import { type PciDeviceInfo, Sysfs } from './sysfs.ts';
 import { SysfsDevice } from './sysfs-device.ts';
 import { VfioDevice } from './vfio/device.ts';
-
-/** Drivers that keep the kernel's hands off a device and leave its registers to user space. */
-const STAND_INS: readonly string[] = ['uio_pci_generic', 'pci-stub'];
-
-/** The driver that hands a device to VFIO. */
-const VFIO_PCI = 'vfio-pci';
 
 export interface OpenPciOptions {
   /**
@@ -36,14 +30,7 @@ export interface OpenPciOptions {
  */
 export function openPciDevice(address: string, options: OpenPciOptions = {}): PciDevice {
   const { sysfs = new Sysfs(), devices = '/dev', unsafeNoIommu = false } = options;
-  const info = findDevice(address, sysfs);
-  if (!isNetworkDevice(info)) {
-    const found = info.classCode.toString(16).padStart(6, '0');
-    throw new IxyError(
-      'ERR_DEVICE_UNSUPPORTED',
-      `${info.address} must be a network controller (class 02xxxx), found class ${found}`,
-    );
-  }
+  const info = findNetworkDevice(address, sysfs);
   if (info.driver === VFIO_PCI) return openThroughVfio(info, sysfs, devices, unsafeNoIommu);
   const obstacle = accessObstacle(info);
   if (obstacle) throw obstacle;
@@ -60,17 +47,6 @@ function openThroughVfio(info: PciDeviceInfo, sysfs: Sysfs, devices: string, uns
     );
   }
   return VfioDevice.open(info, sysfs, { directory: join(devices, 'vfio'), noIommu });
-}
-
-function findDevice(address: string, sysfs: Sysfs): PciDeviceInfo {
-  const parsed = parsePciAddress(address);
-  if (!parsed) throw new IxyError('ERR_ARGUMENT', `'${address}' must be a PCI address such as 0000:03:00.0`);
-  const name = formatPciAddress(parsed);
-  if (sysfs.has(name)) return sysfs.device(name);
-  const others = sysfs.networkDevices().map((info) => info.address);
-  const hint =
-    others.length > 0 ? `network controllers ${knownOrNear(name, others)}` : 'there is no network controller';
-  throw new IxyError('ERR_DEVICE_NOT_FOUND', `${name}: no such PCI device; ${hint}`);
 }
 
 /** Why the device must not be touched as it is now, with the command that changes it; undefined if nothing is in the way. */
@@ -94,13 +70,11 @@ function missingIommu({ address, iommuGroup }: PciDeviceInfo): IxyError {
   return new IxyError('ERR_DMA_UNMAPPED', `${address} is bound to vfio-pci, but no IOMMU is on; ${ways.join(', or ')}`);
 }
 
-function driverObstacle({ address, driver, interfaces }: PciDeviceInfo): IxyError | undefined {
-  if (driver === undefined || STAND_INS.includes(driver)) return undefined;
+function driverObstacle({ address, driver, interfaces, iommuGroup }: PciDeviceInfo): IxyError | undefined {
+  if (!isKernelDriver(driver)) return undefined;
   const loss = interfaces.length > 0 ? ` (the system loses ${interfaces.join(', ')} by that)` : '';
-  return new IxyError(
-    'ERR_DEVICE_BUSY',
-    `${address} is bound to ${driver}; run: echo ${address} | sudo tee /sys/bus/pci/drivers/${driver}/unbind${loss}`,
-  );
+  const target = iommuGroup ? VFIO_PCI : UIO_PCI_GENERIC;
+  return new IxyError('ERR_DEVICE_BUSY', `${address} is bound to ${driver}; run: ixy bind ${address} ${target}${loss}`);
 }
 
 /** A translating IOMMU stops physical addresses, which is all that access through sysfs knows. */
@@ -109,7 +83,7 @@ function iommuObstacle({ address, iommuGroup }: PciDeviceInfo): IxyError | undef
   return new IxyError(
     'ERR_DMA_UNMAPPED',
     `${address} is behind an IOMMU that stops DMA to physical addresses (group ${iommuGroup.number}, type ` +
-      `${iommuGroup.type}); use it through VFIO: bind it to vfio-pci; or give the protection up: ` +
+      `${iommuGroup.type}); use it through VFIO: ixy bind ${address} vfio-pci; or give the protection up: ` +
       `echo identity | sudo tee /sys/kernel/iommu_groups/${iommuGroup.number}/type`,
   );
 }

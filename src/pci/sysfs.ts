@@ -45,7 +45,12 @@ export class Sysfs {
 
   /** Path of a device's directory, or of a file in it. */
   path(address: string, ...names: string[]): string {
-    return join(this.#root, 'bus/pci/devices', address, ...names);
+    return this.under('bus/pci/devices', address, ...names);
+  }
+
+  /** Path of anything in /sys. */
+  under(...names: string[]): string {
+    return join(this.#root, ...names);
   }
 
   /** Addresses of all PCI devices, ascending. Empty on a machine without PCI. */
@@ -96,6 +101,17 @@ export class Sysfs {
   groupMembers(address: string): string[] {
     const directory = this.path(address, 'iommu_group', 'devices');
     return existsSync(directory) ? readdirSync(directory).sort() : [];
+  }
+
+  /** Interfaces that stand on the interface `name`: bridges, bonds, VLANs. */
+  interfacesUpon(name: string): string[] {
+    const directory = this.under('class/net', name);
+    const prefix = 'upper_';
+    if (!existsSync(directory)) return [];
+    return readdirSync(directory)
+      .filter((entry) => entry.startsWith(prefix))
+      .map((entry) => entry.slice(prefix.length))
+      .sort();
   }
 
   /** All network controllers, by address. */

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ixgbeModels } from '../../src/datasheet/ixgbe/devices.ts';
 import { available } from '../support/features.ts';
 import { NOBODY, nobodyMayRead } from '../support/nobody.ts';
 import { temporaryDirectory } from '../support/process.ts';
@@ -33,6 +34,10 @@ const wrongUsage: readonly { readonly args: readonly string[]; readonly expected
   { args: ['pktgen', loopback, '--dst-port', '9-3'], expected: ['--dst-port', 'must not end below its beginning'] },
   { args: ['pktgen', loopback, '--dst-mac', 'x'], expected: ['--dst-mac', 'MAC address'] },
   { args: ['capture', loopback, '-w', '-', '--format', 'pcapnf'], expected: ['--format', 'pcap, pcapng'] },
+  { args: ['bind', '0000:03:00.0'], expected: ["missing required argument 'driver'"] },
+  { args: ['bind', '0000:03:00.0', 'vfio'], expected: ["'vfio' is invalid", 'vfio-pci, uio_pci_generic, kernel'] },
+  { args: ['bind', 'eth0', 'vfio-pci'], expected: ["'eth0' must be a PCI address"] },
+  { args: ['unbind', 'eth0'], expected: ["'eth0' must be a PCI address"] },
   { args: ['info', 'nonsense'], expected: ['neither a PCI address', 'SCHEME:TARGET'] },
   { args: ['info', 'emulted:ixgbe'], expected: ['unknown scheme', "did you mean 'emulated'?"] },
   { args: ['info', 'emulated:ixgbe?wir=null'], expected: ["unknown parameter 'wir'", "did you mean 'wire'?"] },
@@ -73,19 +78,28 @@ describe('what the machine cannot do ends in one clear line and exit code 1', ()
 const devices = readdirSync('/sys/bus/pci/devices', { withFileTypes: true }).map(({ name }) => {
   const directory = join('/sys/bus/pci/devices', name);
   const isNetwork = readFileSync(join(directory, 'class'), 'latin1').startsWith('0x02');
-  return { name, isNetwork, isBound: readdirSync(directory).includes('driver') };
+  const id = Number(readFileSync(join(directory, 'device'), 'latin1'));
+  return { name, isNetwork, isKnown: ixgbeModels.has(id) };
 });
 const otherDevice = devices.find(({ isNetwork }) => !isNetwork);
-const boundDevice = devices.find(({ isNetwork, isBound }) => isNetwork && isBound);
+const unknownNic = devices.find(({ isNetwork, isKnown }) => isNetwork && !isKnown);
 
 it.runIf(available('a device that is no NIC', otherDevice ? undefined : 'no PCI device here'))(
   'a device that is no NIC is refused',
   () => expectFailure(['info', otherDevice?.name ?? ''], FAILURE, 'must be a network controller'),
 );
 
-it.runIf(available('a NIC with a kernel driver', boundDevice ? undefined : 'no PCI NIC with a kernel driver here'))(
-  'a NIC that a kernel driver has is refused, with the command that frees it',
-  () => expectFailure(['info', boundDevice?.name ?? ''], FAILURE, 'is bound to', 'run: echo', '/unbind'),
+it.runIf(available('a NIC that no driver here knows', unknownNic ? undefined : 'no such NIC here'))(
+  'a NIC that no driver here knows is refused as that, whoever has it',
+  () => expectFailure(['info', unknownNic?.name ?? ''], FAILURE, 'is no device that the ixgbe driver knows'),
+);
+
+it.runIf(available('a device that is no NIC', otherDevice ? undefined : 'no PCI device here'))(
+  'a device that is no NIC is bound to nothing',
+  async () => {
+    await expectFailure(['bind', otherDevice?.name ?? '', 'vfio-pci'], FAILURE, 'must be a network controller');
+    await expectFailure(['unbind', otherDevice?.name ?? '', '--force'], FAILURE, 'must be a network controller');
+  },
 );
 
 it.runIf(available('no permission', nobodyMayRead(main)))('a TAP interface without permission is refused', () => {

@@ -2,15 +2,17 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ixy } from './command.ts';
 
+const COMMANDS = ['list', 'info', 'pktgen', 'forward', 'capture', 'ports', 'bind', 'unbind'];
+
 describe('ixy --help', () => {
   it('names all commands, and what a port is', async () => {
     const { status, stdout, stderr } = await ixy('--help');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    for (const command of ['list', 'info', 'pktgen', 'forward', 'capture', 'ports']) expect(stdout).toContain(command);
+    for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
     expect(stdout).toContain('A PORT is');
   });
 
-  it.each(['list', 'info', 'pktgen', 'forward', 'capture'])('explains %s with examples', async (command) => {
+  it.each(COMMANDS.filter((command) => command !== 'ports'))('explains %s with examples', async (command) => {
     const { status, stdout, stderr } = await ixy(command, '--help');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toContain(`Usage: ixy ${command}`);

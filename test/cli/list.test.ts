@@ -43,7 +43,7 @@ describe('ixy list', () => {
         interfaces: ['eth1'],
         iommuGroup: 12,
         supportedBy: 'ixgbe',
-        obstacle: expect.stringContaining('run: echo 0000:03:00.1 | sudo tee /sys/bus/pci/drivers/ixgbe/unbind'),
+        obstacle: expect.stringContaining('run: ixy bind 0000:03:00.1 vfio-pci (the system loses eth1'),
       },
       { address: '0000:04:00.0', id: '1af4:1041', device: 'Virtio network', numaNode: null, supportedBy: null },
       { address: '0000:05:10.0', supportedBy: null, obstacle: expect.stringContaining('virtual function') },

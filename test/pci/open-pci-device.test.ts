@@ -62,15 +62,18 @@ describe('openPciDevice', () => {
     expect(refusal({ driver: 'ixgbe', interfaces: ['net/eth0', 'net/eth1'] })).toMatchObject({
       code: 'ERR_DEVICE_BUSY',
       message:
-        '0000:03:00.0 is bound to ixgbe; run: ' +
-        'echo 0000:03:00.0 | sudo tee /sys/bus/pci/drivers/ixgbe/unbind (the system loses eth0, eth1 by that)',
+        '0000:03:00.0 is bound to ixgbe; run: ixy bind 0000:03:00.0 uio_pci_generic ' +
+        '(the system loses eth0, eth1 by that)',
     });
+    expect(refusal({ driver: 'ixgbe', iommuGroup: 12 }).message).toContain('run: ixy bind 0000:03:00.0 vfio-pci');
   });
 
   it.each(['DMA', 'DMA-FQ'])('a device behind an IOMMU of type %s, with the ways around it', (iommuType) => {
     expect(refusal({ iommuGroup: 12, iommuType })).toMatchObject({
       code: 'ERR_DMA_UNMAPPED',
-      message: expect.stringMatching(/bind it to vfio-pci.*: echo identity \| sudo tee .*\/iommu_groups\/12\/type/),
+      message: expect.stringMatching(
+        /ixy bind 0000:03:00.0 vfio-pci.*: echo identity \| sudo tee .*\/iommu_groups\/12\/type/,
+      ),
     });
   });
 

@@ -8,8 +8,8 @@ export interface FakeDevice {
   readonly vendorId?: number;
   readonly deviceId?: number;
   readonly classCode?: number;
-  readonly driver?: string;
-  readonly iommuGroup?: number;
+  readonly driver?: string | undefined;
+  readonly iommuGroup?: number | undefined;
   readonly iommuType?: string;
   readonly numaNode?: number;
   /** Paths of interfaces below the device's directory, such as 'net/eth0'. */

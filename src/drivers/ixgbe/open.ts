@@ -21,8 +21,8 @@ import { initialiseTransmit, prepareTransmitQueue, startTransmit } from './trans
 /** Sets of queue counters (8.2.3.23.74 …). */
 const COUNTER_SETS = 16;
 
-/** The model of a PCI device. Throws `ERR_DEVICE_UNSUPPORTED` with the reason for anything else. */
-export function identifyIxgbe(device: PciDevice): IxgbeModel {
+/** The model of a PCI device, open or not. Throws `ERR_DEVICE_UNSUPPORTED` with the reason for anything else. */
+export function identifyIxgbe(device: Pick<PciDevice, 'address' | 'vendorId' | 'deviceId'>): IxgbeModel {
   const { address, vendorId, deviceId } = device;
   const id = `${hex16(vendorId)}:${hex16(deviceId)}`;
   const model = ixgbeModels.get(deviceId);

@@ -64,12 +64,7 @@ export class VfioGroup {
   #checkViable(address: string, sysfs: Sysfs): void {
     const { flags } = ask(this.#descriptor, VFIO.GROUP_GET_STATUS, structs.group_status).fields;
     if ((flags & VFIO.GROUP_FLAGS_VIABLE) !== 0) return;
-    const others = sysfs
-      .groupMembers(address)
-      .filter((other) => other !== address)
-      .map((other) => ({ other, driver: sysfs.driver(other) }))
-      .filter(({ driver }) => driver !== undefined && !HARMLESS.includes(driver));
-    const names = others.map(({ other, driver }) => `${other} (bound to ${driver})`).join(', ');
+    const names = otherUsers(address, sysfs).join(', ');
     const what = names === '' ? 'a device in it that has a kernel driver' : names;
     throw new IxyError(
       'ERR_DEVICE_BUSY',
@@ -77,6 +72,16 @@ export class VfioGroup {
         'or put the card into another slot',
     );
   }
+}
+
+/** What keeps the IOMMU group of a device from being used: '0000:03:00.1 (bound to ixgbe)', …; empty if nothing does. */
+export function otherUsers(address: string, sysfs: Sysfs): string[] {
+  return sysfs
+    .groupMembers(address)
+    .filter((other) => other !== address)
+    .map((other) => ({ other, driver: sysfs.driver(other) }))
+    .filter(({ driver }) => driver !== undefined && !HARMLESS.includes(driver))
+    .map(({ other, driver }) => `${other} (bound to ${driver})`);
 }
 
 function openGroup(path: string, address: string): number {
