@@ -10,6 +10,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['datasheet'],
   ['memory'],
   ['pci'],
+  ['system'],
   ['drivers', 'emulation'],
   ['ports'],
   ['apps'],

@@ -82,11 +82,12 @@ function report(binding: Binding, json = false): void {
 /** What has happened, and what is to be known before the device is used. */
 export function bindingText(binding: Binding): string[] {
   const { address, previousDriver, driver, interfaces, lostInterfaces, groupFile, otherUsers } = binding;
-  const name = driver ?? 'no driver';
+  const already = driver === null ? 'has no driver' : `is bound to ${driver}`;
+  const nobody = 'no driver';
   return [
     previousDriver === driver
-      ? `${address} is bound to ${name} already`
-      : `${address}: from ${previousDriver ?? 'no driver'} to ${name}`,
+      ? `${address} ${already} already`
+      : `${address}: from ${previousDriver ?? nobody} to ${driver ?? nobody}`,
     ...(lostInterfaces.length > 0 ? [`  the system has lost ${lostInterfaces.join(', ')}`] : []),
     ...(interfaces.length > 0 ? [`  interface ${interfaces.join(', ')}`] : []),
     ...(groupFile === null ? [] : [`  VFIO group ${groupFile}`]),

@@ -4,7 +4,9 @@ import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { addBind, addUnbind } from './bind.ts';
 import { addCapture } from './capture.ts';
+import { addDoctor } from './doctor.ts';
 import { addForward } from './forward.ts';
+import { addHugePages } from './hugepages.ts';
 import { addInfo } from './info.ts';
 import { addList } from './list.ts';
 import { addPktgen } from './pktgen.ts';
@@ -17,6 +19,7 @@ interface (tap:NAME) or a capture file (pcap:FILE); 'ixy ports' explains them al
 Ctrl-C ends every command with a summary. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 Examples:
+  ixy doctor
   ixy list
   ixy forward tap:left tap:right
   ixy pktgen pcap:out.pcap --count 1000 --src-port 1000-1999
@@ -41,7 +44,11 @@ const program = new Command('ixy')
   .exitOverride()
   .addHelpText('after', NOTES);
 
-for (const add of [addList, addInfo, addPktgen, addForward, addCapture, addPorts, addBind, addUnbind]) add(program);
+const COMMANDS = [
+  ...[addList, addInfo, addPktgen, addForward, addCapture, addPorts],
+  ...[addBind, addUnbind, addHugePages, addDoctor],
+];
+for (const add of COMMANDS) add(program);
 
 try {
   await program.parseAsync();

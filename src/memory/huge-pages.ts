@@ -35,13 +35,12 @@ export function hugePageShortage(
   const name = pageSize === HUGE_PAGE_1_GIB ? '1 GiB' : '2 MiB';
   if (!counts) return `${needed} huge pages of ${name} are needed, but this machine has none of that size`;
   const enough = counts.total + Math.max(0, needed - counts.available);
-  const file = join(poolDirectory(pageSize, '/sys/kernel/mm/hugepages'), 'nr_hugepages');
-  const atBoot =
+  const more =
     pageSize === HUGE_PAGE_1_GIB
-      ? `; where memory is too fragmented for that, boot with hugepagesz=1G hugepages=${enough}`
+      ? ` --size 1G; where memory is too fragmented for that, boot with hugepagesz=1G hugepages=${enough}`
       : '';
   return (
     `${needed} free huge pages of ${name} are needed, found ${counts.available} of ${counts.total}; ` +
-    `make some with: echo ${enough} | sudo tee ${file}${atBoot}`
+    `make some with: sudo ixy hugepages --count ${enough}${more}`
   );
 }

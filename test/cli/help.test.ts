@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ixy } from './command.ts';
 
-const COMMANDS = ['list', 'info', 'pktgen', 'forward', 'capture', 'ports', 'bind', 'unbind'];
+const COMMANDS = ['list', 'info', 'pktgen', 'forward', 'capture', 'ports', 'bind', 'unbind', 'hugepages', 'doctor'];
 
 describe('ixy --help', () => {
   it('names all commands, and what a port is', async () => {

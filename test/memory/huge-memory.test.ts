@@ -32,11 +32,10 @@ describe('huge page counts', () => {
 
   it('a shortage names the command that ends it, pages in use included', () => {
     expect(hugePageShortage(HUGE_PAGE_2_MIB, 64, { total: 10, available: 4 })).toBe(
-      '64 free huge pages of 2 MiB are needed, found 4 of 10; ' +
-        'make some with: echo 70 | sudo tee /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages',
+      '64 free huge pages of 2 MiB are needed, found 4 of 10; ' + 'make some with: sudo ixy hugepages --count 70',
     );
     expect(hugePageShortage(HUGE_PAGE_1_GIB, 2, { total: 0, available: 0 })).toContain(
-      'echo 2 | sudo tee /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages; ' +
+      'sudo ixy hugepages --count 2 --size 1G; ' +
         'where memory is too fragmented for that, boot with hugepagesz=1G hugepages=2',
     );
   });
@@ -48,7 +47,7 @@ describe('huge memory that cannot be had', () => {
     const missing = expect.objectContaining({
       code: 'ERR_NO_HUGE_PAGES',
       message: expect.stringMatching(
-        /^524288 free huge pages of 2 MiB are needed, found \d+ of \d+; make some with: echo/,
+        /^524288 free huge pages of 2 MiB are needed, found \d+ of \d+; make some with: sudo ixy hugepages --count/,
       ),
     });
     expect(() => allocateHugeMemory(2 ** 40)).toThrow(missing);

@@ -7,12 +7,14 @@ import { testCommand } from './suites/command.ts';
 import { testDevices } from './suites/devices.ts';
 import { testDma } from './suites/dma.ts';
 import { testEnds } from './suites/ends.ts';
+import { testTools } from './suites/tools.ts';
 
 const path = ACCESS_PATHS.vfio;
 
 describeGuest('with an IOMMU', { ...MACHINE, ...path.machine }, (guest) => {
   testCommand(guest);
   testBinding(guest);
+  testTools(guest);
   testDevices(guest, path);
   testDma(guest, path);
   testEnds(guest, path);
