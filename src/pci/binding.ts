@@ -5,7 +5,7 @@ import { errorMessage, IxyError, systemErrorCode } from '../errors.ts';
 import { findNetworkDevice } from './find-device.ts';
 import { interfaceUse, type NetworkState, thisMachine } from './interface-use.ts';
 import { isKernelDriver, UIO_PCI_GENERIC, VFIO_PCI } from './stand-ins.ts';
-import { type PciDeviceInfo, Sysfs } from './sysfs.ts';
+import { type IommuGroup, type PciDeviceInfo, Sysfs } from './sysfs.ts';
 import { type SystemControl, systemControl } from './system-control.ts';
 import { otherUsers } from './vfio/group.ts';
 
@@ -70,7 +70,7 @@ export class DeviceBinder {
   bind(address: string, target: BindTarget, options: BindOptions = {}): Binding {
     const info = findNetworkDevice(address, this.#sysfs);
     if (target === VFIO_PCI) this.#checkIommu(info);
-    const owner = this.#ownerId(target, options.owner);
+    const owner = options.owner === undefined ? undefined : this.#ownerId(info, target, options.owner);
     if (!isBoundTo(info, target)) {
       this.#checkMayChange(info, options.force ?? false);
       for (const [name, path] of MODULES[target]) {
@@ -78,7 +78,7 @@ export class DeviceBinder {
       }
       this.#rebind(info, target);
     }
-    if (owner !== undefined) this.#giveGroup(info, owner);
+    if (owner !== undefined && info.iommuGroup) this.#giveGroup(info.iommuGroup, owner);
     return this.#describe(info);
   }
 
@@ -113,10 +113,14 @@ export class DeviceBinder {
     return existsSync(path) && readFileSync(path, 'latin1').startsWith('Y');
   }
 
-  #ownerId(target: BindTarget, owner: string | undefined): number | undefined {
-    if (owner === undefined) return undefined;
-    if (target === VFIO_PCI) return this.#control.userId(owner);
-    throw new IxyError('ERR_ARGUMENT', `only a device bound to ${VFIO_PCI} can have an owner; ${target} is root's`);
+  #ownerId({ address, iommuGroup }: PciDeviceInfo, target: BindTarget, owner: string): number {
+    if (target !== VFIO_PCI) {
+      throw new IxyError('ERR_ARGUMENT', `only a device bound to ${VFIO_PCI} can have an owner; ${target} is root's`);
+    }
+    if (iommuGroup === undefined || existsSync(this.#noIommuFile(iommuGroup))) {
+      throw new IxyError('ERR_PERMISSION', `${address} cannot have an owner: without an IOMMU, VFIO is for root alone`);
+    }
+    return this.#control.userId(owner);
   }
 
   #checkMayChange(info: PciDeviceInfo, force: boolean): void {
@@ -140,7 +144,7 @@ export class DeviceBinder {
   /** The kernel would wait, without an end, for a process that has a device of VFIO open. */
   #checkGroupClosed({ address, driver, iommuGroup }: PciDeviceInfo): void {
     if (driver !== VFIO_PCI || iommuGroup === undefined) return;
-    const path = this.#groupFile(iommuGroup.number);
+    const path = this.#groupFile(iommuGroup);
     try {
       closeSync(openSync(path, 'r+'));
     } catch (cause) {
@@ -204,20 +208,19 @@ export class DeviceBinder {
   }
 
   /** udev sets owners of new files as well, a moment after they are made. */
-  #giveGroup({ address, iommuGroup }: PciDeviceInfo, owner: number): void {
-    const path = iommuGroup && this.#groupFile(iommuGroup.number);
-    if (path === undefined || !existsSync(path)) {
-      throw new IxyError(
-        'ERR_PERMISSION',
-        `${address}: VFIO without an IOMMU is root's alone; it cannot have an owner`,
-      );
-    }
+  #giveGroup(group: IommuGroup, owner: number): void {
     this.#control.settle();
-    this.#control.giveTo(owner, path);
+    this.#control.giveTo(owner, this.#groupFile(group));
   }
 
-  #groupFile(number: number): string {
-    return join(this.#devices, 'vfio', String(number));
+  #groupFile(group: IommuGroup): string {
+    const noIommu = this.#noIommuFile(group);
+    return existsSync(noIommu) ? noIommu : join(this.#devices, 'vfio', String(group.number));
+  }
+
+  /** What VFIO calls the group if it has made it up. */
+  #noIommuFile({ number }: IommuGroup): string {
+    return join(this.#devices, 'vfio', `noiommu-${number}`);
   }
 
   #describe(before: PciDeviceInfo): Binding {
@@ -229,7 +232,7 @@ export class DeviceBinder {
       driver: now.driver ?? null,
       interfaces: now.interfaces,
       lostInterfaces: before.interfaces.filter((name) => !now.interfaces.includes(name)),
-      groupFile: throughVfio && now.iommuGroup ? this.#groupFile(now.iommuGroup.number) : null,
+      groupFile: throughVfio && now.iommuGroup ? this.#groupFile(now.iommuGroup) : null,
       otherUsers: throughVfio ? otherUsers(now.address, this.#sysfs) : [],
     };
   }

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import type { NetworkInterfaceInfo } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -170,6 +170,13 @@ describe('bind changes nothing, and says why,', () => {
   it('for VFIO without an IOMMU, unless VFIO does without', () => {
     const bare = machine({ iommuGroup: undefined });
     expect(refusal(bare, ADDRESS, 'vfio-pci')).toMatchObject(saying('ERR_DMA_UNMAPPED', 'no IOMMU is on'));
+    const parameters = bare.fake.sysfs.under('module/vfio/parameters');
+    mkdirSync(parameters, { recursive: true });
+    writeFileSync(join(parameters, 'enable_unsafe_noiommu_mode'), 'Y\n');
+    expect(refusal(bare, ADDRESS, 'vfio-pci', { owner: 'me' })).toMatchObject(
+      saying('ERR_PERMISSION', 'for root alone'),
+    );
+    expect(bare.binder.bind(ADDRESS, 'vfio-pci')).toMatchObject({ driver: 'vfio-pci' });
   });
 
   it('if the owner is nobody known, or could not use it', () => {

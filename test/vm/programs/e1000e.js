@@ -12,6 +12,7 @@ const TCTL = 0x0400;
 /** Base low; behind it base high, length, head and, 8 bytes further on, tail. */
 const RX_RING = 0x2800;
 const TX_RING = 0x3800;
+const RFCTL = 0x5008;
 
 const CTRL_SET_LINK_UP = 1 << 6;
 const RCTL_ENABLE_PROMISCUOUS = (1 << 1) | (1 << 3);
@@ -71,6 +72,7 @@ export class E1000e {
     this.rx = new Ring(device, memory, offset, RX_RING);
     this.tx = new Ring(device, memory, offset + 2048, TX_RING);
     bar.write32(CTRL, bar.read32(CTRL) | CTRL_SET_LINK_UP);
+    bar.write32(RFCTL, 0); // descriptors of the legacy format; a kernel driver may have left the extended one
     bar.write32(RCTL, RCTL_ENABLE_PROMISCUOUS);
     bar.write32(TCTL, TCTL_ENABLE_PAD);
   }
