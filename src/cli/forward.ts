@@ -12,7 +12,7 @@ import {
 import { grouped } from './format.ts';
 import { Live } from './live.ts';
 import { batchSize, count, duration, mtu, pollModeOption } from './option-values.ts';
-import { Session, writesToStandardOutput } from './session.ts';
+import { capturesToCreate, Session, writesToStandardOutput } from './session.ts';
 
 interface ForwardOptions {
   readonly pcap?: string;
@@ -54,6 +54,9 @@ export function addForward(program: Command): void {
 
 async function run(session: Session, uris: readonly string[], options: ForwardOptions): Promise<void> {
   const takesOutput = options.pcap === '-' || writesToStandardOutput(uris);
+  for (const uri of options.json ? [] : capturesToCreate(uris)) {
+    process.stderr.write(`ixy: ${uri}: there is no such file, so it is written\n`);
+  }
   const [a, b] = await session.open(uris, { promiscuous: true, mtu: options.mtu ?? 1500 });
   const recorder = options.pcap === undefined ? undefined : new PacketRecorder(options.pcap);
   try {

@@ -1,4 +1,5 @@
 /** What all commands that open ports share: signals, a time limit, and closing everything whatever happens. */
+import { existsSync } from 'node:fs';
 import type { NetDevice } from '../drivers/net-device.ts';
 import { allocateHugeMemory } from '../memory/huge-memory.ts';
 import { type OpenOptions, open, parsePortUri } from '../ports/index.ts';
@@ -79,6 +80,14 @@ export class Session {
       this.#close();
     }
   }
+}
+
+/** Ports that are capture files to be made, because there is none of that name: perhaps not what was meant. */
+export function capturesToCreate(uris: readonly string[]): string[] {
+  return uris.filter((uri) => {
+    const { scheme, target, parameters } = parsePortUri(uri);
+    return scheme === 'pcap' && target !== '-' && !parameters.has('mode') && !existsSync(target);
+  });
 }
 
 /** Whether a port's packets take standard output, so that words must go elsewhere. */

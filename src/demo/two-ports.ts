@@ -54,9 +54,12 @@ export class TwoPorts {
     }
   }
 
-  /** Rules of the datasheet that the drivers have broken so far, if the NICs are strict. */
-  violations(): number {
-    return this.left.counters().violations + this.right.counters().violations;
+  /** Whether the drivers have kept the datasheet's rules so far, if the NICs are strict; names those that they broke. */
+  checkRules(stage: Stage): void {
+    const counters = { ...this.left.counters(), ...this.right.counters() };
+    const rules = Object.keys(counters).flatMap((name) => /^violations\.(.*)/.exec(name)?.[1] ?? []);
+    const broken = rules.length === 0 ? 'no rule' : `rules (${rules.join(', ')})`;
+    stage.check(rules.length === 0, `${broken} of the datasheet broken by the driver`);
   }
 
   close(): void {

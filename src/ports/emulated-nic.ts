@@ -1,5 +1,5 @@
 /** Emulated NICs for ports: stepped by the packet loop, or on other threads. */
-import { type EmulatedDeviceOptions, EmulatedPciDevice, Simulation } from '../emulation/index.ts';
+import { type EmulatedDeviceOptions, EmulatedPciDevice, Simulation, type Violation } from '../emulation/index.ts';
 import { EmulationThread } from '../emulation/thread/emulation-thread.ts';
 import { ThreadedPciDevice } from '../emulation/thread/threaded-device.ts';
 import { CableRegistry, createWire, type WireSpec } from '../emulation/wires/index.ts';
@@ -15,8 +15,8 @@ export interface EmulatedNic {
   readonly device: PciDevice;
   /** Lets the NIC work up to now; undefined if it does by itself. */
   readonly step: (() => void) | undefined;
-  /** Rules of the datasheet that its driver has broken so far; 0 unless it is strict. */
-  readonly violations: () => number;
+  /** Rules of the datasheet that its driver has broken so far, and how often; none unless it is strict. */
+  readonly violations: () => readonly Violation[];
 }
 
 /**
@@ -38,7 +38,7 @@ export function openSteppedNic({ wire, ...options }: EmulatedNicOptions): Emulat
   const end = createWire(wire, cables);
   try {
     const device = new EmulatedPciDevice({ ...options, wire: end, simulation });
-    return { device, step, violations: () => device.model.violations.length };
+    return { device, step, violations: () => device.model.violations };
   } catch (error) {
     end.close();
     throw error;
@@ -48,5 +48,5 @@ export function openSteppedNic({ wire, ...options }: EmulatedNicOptions): Emulat
 /** On the thread of this name, which is started if need be. Throws as `openSteppedNic`. */
 export function openThreadedNic(options: EmulatedNicOptions, threadName: string): EmulatedNic {
   const device = new ThreadedPciDevice({ ...options, thread: EmulationThread.named(threadName) });
-  return { device, step: undefined, violations: () => device.inspect().violations.length };
+  return { device, step: undefined, violations: () => device.inspect().violations };
 }

@@ -2,6 +2,7 @@
 import { type IxgbeModel, ixgbeModels } from '../datasheet/ixgbe/devices.ts';
 import { openIxgbe } from '../drivers/ixgbe/index.ts';
 import type { NetDevice } from '../drivers/net-device.ts';
+import type { Violation } from '../emulation/index.ts';
 import {
   ENDED,
   flatWireStatistics,
@@ -78,9 +79,16 @@ async function drive(nic: EmulatedNic, memory: SharedArrayBuffer, options: OpenO
   return new DelegatedPort(device, {
     ...queues,
     ended: () => counters[ENDED] !== 0,
-    counters: () => ({ violations: nic.violations(), ...wireCounts(counters) }),
+    counters: () => ({ ...violationCounts(nic.violations()), ...wireCounts(counters) }),
     beforeClose: () => step?.(),
   });
+}
+
+/** How many rules were broken, and as 'violations.tx.rs-missing' how often each; advice that was not taken is no breach. */
+function violationCounts(violations: readonly Violation[]): Record<string, number> {
+  const broken = violations.filter(({ level }) => level === 'broken');
+  const rules = broken.map(({ rule, count }) => [`violations.${rule}`, count]);
+  return { violations: broken.length, ...Object.fromEntries(rules) };
 }
 
 /** Counters of the wire, as 'wire.sent.frames' and so on. */

@@ -15,8 +15,10 @@ describe('ixy forward', () => {
     const directory = temporaryDirectory();
     const [from, to, passed] = ['in.pcap', 'out.pcapng', 'passed.pcap'].map((name) => join(directory, name));
     await ixy('pktgen', `pcap:${from}`, '--count', '5000', '--size', '200', '--dst-port', '1-999');
-    const { status, stdout } = await ixy('forward', `pcap:${from}`, `pcap:${to}`, '--pcap', passed);
+    const { status, stdout, stderr } = await ixy('forward', `pcap:${from}`, `pcap:${to}`, '--pcap', passed);
     expect(status).toBe(0);
+    // A misspelt input would be written, too: say so.
+    expect(stderr).toBe(`ixy: pcap:${to}: there is no such file, so it is written\n`);
     expect(stdout).toContain('received 5,000, forwarded 5,000, dropped 0');
     expect(stdout).toContain(`recorded 5,000 packets in ${passed}, left out 0`);
     const expected = frames(from);

@@ -24,6 +24,12 @@ export class DeviceHost {
     return this.#everOpened && this.#running.length === 0;
   }
 
+  /** Makes it `now`, in nanoseconds, for every device. */
+  advance(now: number): void {
+    const running = this.#running;
+    for (let i = 0; i < running.length; i++) running[i].advanceTo(now);
+  }
+
   /** Lets every device work at time `now`, in nanoseconds; returns the number of frames that moved. */
   step(now: number): number {
     const running = this.#running;

@@ -36,7 +36,12 @@ function loop(mailbox: Int32Array, host: DeviceHost, port: MessagePort): void {
     if (round % ROUNDS_PER_LOOK === 0) now = performance.now();
     const wake = Atomics.load(mailbox, protocol.WAKE);
     const asked = Atomics.load(mailbox, protocol.STATE) === protocol.REQUESTED;
-    if (asked) serve(mailbox, host, port);
+    if (asked) {
+      // Rules about time hold for the time of the access, not for that of the last look or the last nap.
+      now = performance.now();
+      host.advance((now - start) * NANOSECONDS);
+      serve(mailbox, host, port);
+    }
     if (host.step((now - start) * NANOSECONDS) > 0 || asked) busyAt = now;
     else if (now - busyAt > AWAKE) {
       Atomics.wait(mailbox, protocol.WAKE, wake, now - busyAt > DROWSY ? LONG_NAP : SHORT_NAP);
