@@ -6,8 +6,8 @@ import { LineChannel } from './line-channel.ts';
 import { AGENT_DESCRIPTOR, consoleLog, type Machine, MONITOR_DESCRIPTOR, qemuArguments } from './machine.ts';
 import { QEMU } from './setup.ts';
 
-/** Lines of the guest's console that an error shows. */
-const CONSOLE_LINES = 40;
+/** Lines of the guest's console that an error shows: enough for a panic with its call traces. */
+const CONSOLE_LINES = 120;
 
 export class Qemu {
   readonly agent: LineChannel;
