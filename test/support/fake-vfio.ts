@@ -56,6 +56,8 @@ export class FakeVfio {
   pageSizes = 0x4020_1000n;
   /** Names of calls that fail, with the error's name. */
   readonly failures = new Map<string, string>();
+  /** Descriptors given out for devices, which the kernel would have made. */
+  readonly #opened = new Set<number>();
 
   constructor(...groups: readonly string[]) {
     mkdirSync(this.directory);
@@ -64,12 +66,20 @@ export class FakeVfio {
     ftruncateSync(device, 8 * REGION_STRIDE);
     writeSync(device, Buffer.from([0x86, 0x80, 0xfb, 0x10]), 0, 4, 7 * REGION_STRIDE);
     closeSync(device);
-    const { ioctl } = addon();
+    const { ioctl, close } = addon();
     const spy = vi.spyOn(addon(), 'ioctl').mockImplementation((descriptor, request, argument) => {
       const on = readlinkSync(`/proc/self/fd/${descriptor}`);
       return on.startsWith(this.directory) ? this.#answer(on, request, argument) : ioctl(descriptor, request, argument);
     });
-    onTestFinished(() => spy.mockRestore());
+    // In a worker, Node closes what it opened itself at the end, also if that number is somebody else's by then.
+    const closing = vi.spyOn(addon(), 'close').mockImplementation((descriptor) => {
+      if (this.#opened.delete(descriptor)) closeSync(descriptor);
+      else close(descriptor);
+    });
+    onTestFinished(() => {
+      spy.mockRestore();
+      closing.mockRestore();
+    });
   }
 
   /** Arguments of all calls of this name, in order. */
@@ -104,8 +114,11 @@ export class FakeVfio {
       case 'GROUP_GET_STATUS':
         view.setUint32(4, this.viable ? 1 : 0, true);
         break;
-      case 'GROUP_GET_DEVICE_FD':
-        return openSync(this.deviceFile, 'r+');
+      case 'GROUP_GET_DEVICE_FD': {
+        const descriptor = openSync(this.deviceFile, 'r+');
+        this.#opened.add(descriptor);
+        return descriptor;
+      }
       case 'DEVICE_GET_INFO':
         view.setUint32(4, this.resettable ? 3 : 2, true);
         break;
