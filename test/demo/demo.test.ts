@@ -1,27 +1,21 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readdirSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { available } from '../support/features.ts';
+import { NOBODY, nobodyMayRead } from '../support/nobody.ts';
 import { temporaryDirectory } from '../support/process.ts';
 import { haveTap } from '../support/tap.ts';
 import { DemoProcess, networkNames } from './demo-process.ts';
 
 const TIMEOUT = 60_000;
 const GENERATED = ['full-speed', 'overload', 'below-limit'];
-const NOBODY = { uid: 65_534, gid: 65_534 };
 
 function pathOf(program: string): string {
   return execFileSync('/bin/sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim();
 }
 
-function whyNotNobody(): string | undefined {
-  if (process.getuid?.() !== 0) return 'not root';
-  const check = ['-e', "require('node:fs').accessSync('dist/demo/main.js')"];
-  return spawnSync(process.execPath, check, NOBODY).status === 0 ? undefined : 'others may not read this checkout';
-}
-
-const canBeNobody = available('tests of the demo as another user', whyNotNobody());
+const canBeNobody = available('tests of the demo as another user', nobodyMayRead(resolve('dist/demo/main.js')));
 
 interface Summary {
   readonly type: 'summary';
@@ -94,7 +88,7 @@ describe('the demo, with less', () => {
   it.runIf(canBeNobody)(
     'says that it takes root, and replays a capture instead',
     async () => {
-      const { demo, summary } = await run([], NOBODY);
+      const { demo, summary } = await run([], { uid: NOBODY, gid: NOBODY });
       expect(stages(demo)).toEqual(['replay', ...GENERATED]);
       expect(end(demo, 'replay')).toMatchObject({ packets: 5000, recorded: 5000, same: 5000 });
       expectAllAccountedFor(demo);
