@@ -3,38 +3,32 @@
  * typed arrays indexed by that number, outside the buffers, so that the hot path touches no packet it need not touch.
  */
 import { checkInteger, IxyError } from '../errors.ts';
-import { addressHigh, addressLow, type DmaDomain, type DmaMemory } from './dma-memory.ts';
+import type { DmaDomain, DmaMemory } from './dma-memory.ts';
+import { DEFAULT_HEADROOM, type PacketAddresses, packetAddresses, SLOT_STRIDE, straddlesPage } from './packet-slots.ts';
+
+export { DEFAULT_HEADROOM, type PacketAddresses, SLOT_STRIDE } from './packet-slots.ts';
 
 /** End of a chain in `PacketPool.next`. */
 export const NO_PACKET = -1;
 
 /**
- * Bytes from one slot to the next: 2048 of data and 64 of headroom. Not a power of two: at a stride of 2048 the first
- * lines of all packets fall into the same few sets of the L1 cache and evict each other.
- */
-export const SLOT_STRIDE = 2112;
-/** Bytes in front of a fresh packet's data: room for headers that are put before it. */
-export const DEFAULT_HEADROOM = 64;
-
-/**
  * Indices into `PacketPool.state`, which queues share with their pool: packets on the free stack, packets whose headroom
- * differs from the default, and whether chains may exist. The last two are together 0 in the usual case, and queues ask
- * once per burst.
+ * differs from the default, and whether chains or unfinished checksums may exist. The last two are together 0 in the usual
+ * case, and queues ask once per burst.
  */
 export const POOL_TOP = 0;
 export const POOL_MOVED = 1;
-export const POOL_CHAINS = 2;
+export const POOL_SPECIAL = 2;
+
+/**
+ * Bits of `PacketPool.offloads`. PARTIAL: the transport checksum holds the sum of the pseudo header only; whoever sends the
+ * packet completes it. VERIFIED: the device that received it found its checksum right.
+ */
+export const CHECKSUM_PARTIAL = 1;
+export const CHECKSUM_VERIFIED = 2;
 
 /** Typed arrays below this length lie on the JavaScript heap and move; engine-constant ones must be longer. */
 const STATE_WORDS = 32;
-
-/** A pool's device addresses in one domain, by packet number: where data at the default headroom begins. */
-export interface PacketAddresses {
-  /** The 64-bit addresses, little-endian, as Float64: copied to a descriptor with one store, never computed with. */
-  readonly image: Float64Array;
-  /** The same memory in 32-bit words: low, high, low, high, … */
-  readonly words: Int32Array;
-}
 
 interface Mapping extends PacketAddresses {
   users: number;
@@ -67,6 +61,14 @@ export class PacketPool {
   readonly length: Uint16Array;
   /** Bytes between the slot's begin and the data, by packet. Move it with `prepend` and `trimFront`. */
   readonly headroom: Uint16Array;
+  /**
+   * `CHECKSUM_…` bits by packet (of a chain: its first segment). Receive queues with checksum offload write them; those
+   * without leave VERIFIED as it was. Set PARTIAL with `requestChecksum`.
+   */
+  readonly offloads: Uint8Array;
+  /** For PARTIAL packets: bytes from the packet's begin to where the checksum begins, and from there to its field. */
+  readonly checksumStart: Uint16Array;
+  readonly checksumOffset: Uint16Array;
   /** Next segment of a chain, or NO_PACKET. Free packets and single-buffer packets have NO_PACKET. */
   readonly next: Int32Array;
   /** For queues: free packets are `stack[0 … state[POOL_TOP]-1]`. */
@@ -88,6 +90,9 @@ export class PacketPool {
     const slots = Math.floor(memory.size / SLOT_STRIDE);
     this.length = new Uint16Array(slots);
     this.headroom = new Uint16Array(slots).fill(DEFAULT_HEADROOM);
+    this.offloads = new Uint8Array(slots);
+    this.checksumStart = new Uint16Array(slots);
+    this.checksumOffset = new Uint16Array(slots);
     this.next = new Int32Array(slots).fill(NO_PACKET);
     this.stack = new Int32Array(slots);
     let top = 0;
@@ -159,7 +164,7 @@ export class PacketPool {
   give(source: Int32Array, from: number, count: number): void {
     const { stack, state } = this;
     const end = from + count;
-    if ((state[POOL_MOVED] | state[POOL_CHAINS]) !== 0) {
+    if ((state[POOL_MOVED] | state[POOL_SPECIAL]) !== 0) {
       for (let i = from; i < end; i++) this.free(source[i]);
       return;
     }
@@ -181,12 +186,26 @@ export class PacketPool {
     this.#moveData(packet, this.headroom[packet] + count, -count);
   }
 
+  /**
+   * Leaves the transport checksum of one of the caller's packets to whoever sends it: the device where it can, else the
+   * driver. `start`: bytes to the transport header; `offset`: bytes from there to the checksum, which must hold the sum of
+   * the pseudo header.
+   */
+  requestChecksum(packet: number, start: number, offset: number): void {
+    checkInteger(`${this.name}: checksum start`, start, 0, this.length[packet]);
+    checkInteger(`${this.name}: checksum offset`, offset, 0, this.length[packet] - start - 2);
+    this.checksumStart[packet] = start;
+    this.checksumOffset[packet] = offset;
+    this.offloads[packet] = CHECKSUM_PARTIAL;
+    this.state[POOL_SPECIAL] = 1;
+  }
+
   /** Appends `tail` (a packet or chain of this pool) to the chain that begins with `packet`. */
   chain(packet: number, tail: number): void {
     let last = packet;
     while (this.next[last] !== NO_PACKET) last = this.next[last];
     this.next[last] = tail;
-    this.state[POOL_CHAINS] = 1;
+    this.state[POOL_SPECIAL] = 1;
   }
 
   /** Bytes in the whole packet, over all its segments. */
@@ -243,6 +262,7 @@ export class PacketPool {
       this.headroom[segment] = DEFAULT_HEADROOM;
       this.state[POOL_MOVED]--;
     }
+    this.offloads[segment] = 0;
     this.stack[this.state[POOL_TOP]++] = segment;
   }
 
@@ -259,21 +279,4 @@ export class PacketPool {
     this.#released = true;
     this.#onRelease();
   }
-}
-
-function straddlesPage(slot: number, pageSize: number): boolean {
-  const first = slot * SLOT_STRIDE;
-  return Math.floor(first / pageSize) !== Math.floor((first + SLOT_STRIDE - 1) / pageSize);
-}
-
-function packetAddresses(memory: DmaMemory, domain: DmaDomain, slots: number): PacketAddresses {
-  const image = new Float64Array(slots);
-  const words = new Int32Array(image.buffer);
-  for (let slot = 0; slot < slots; slot++) {
-    if (straddlesPage(slot, memory.pageSize)) continue;
-    const address = domain.addressOf(memory, slot * SLOT_STRIDE) + DEFAULT_HEADROOM;
-    words[2 * slot] = addressLow(address);
-    words[2 * slot + 1] = addressHigh(address);
-  }
-  return { image, words };
 }

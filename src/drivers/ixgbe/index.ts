@@ -1,4 +1,4 @@
 /** The driver for Intel's 82599, X540 and X550. */
 export { IxgbeDevice } from './device.ts';
 export { identifyIxgbe, openIxgbe } from './open.ts';
-export type { IxgbeOptions, Logger } from './options.ts';
+export type { IxgbeOptions } from './options.ts';

@@ -8,7 +8,7 @@
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { IxyError } from '../../errors.ts';
 import type { Interrupt, PciInterrupts } from '../../pci/pci-device.ts';
-import { InterruptLine, QueueInterrupt } from './interrupt-line.ts';
+import { InterruptLine, QueueInterrupt } from '../interrupt-line.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Registers } from './registers.ts';
 import type { RxQueue } from './rx-queue.ts';

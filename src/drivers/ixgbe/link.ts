@@ -11,8 +11,8 @@ import {
   PMA_SERIAL_SFI,
 } from '../../datasheet/ixgbe/link.ts';
 import { extract } from '../../datasheet/registers.ts';
+import type { Logger } from '../logger.ts';
 import type { LinkState } from '../net-device.ts';
-import type { Logger } from './options.ts';
 import type { Registers } from './registers.ts';
 import { withResource } from './semaphore.ts';
 

@@ -3,12 +3,13 @@ import { INTEL_VENDOR_ID, type IxgbeModel, ixgbeModels, ixgbeRefusals } from '..
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { IxyError } from '../../errors.ts';
 import type { PciDevice } from '../../pci/pci-device.ts';
+import { silent } from '../logger.ts';
 import { IxgbeDevice } from './device.ts';
 import { verifyChecksum } from './eeprom.ts';
 import { isStationAddress, readMac } from './filters.ts';
 import { type DeviceInterrupts, enableInterrupts } from './interrupts.ts';
 import { setupLink } from './link.ts';
-import { type IxgbeOptions, type ResolvedOptions, resolveOptions, silent } from './options.ts';
+import { type IxgbeOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { createQueues, frameOnWire, type QueueSet } from './queues.ts';
 import { disableFlowControl, enableReceiveQueue, initialiseReceive, startReceive } from './receive.ts';
 import { Registers } from './registers.ts';

@@ -1,20 +1,16 @@
 /** What a user may ask of an ixgbe device, checked. */
 import { checkInteger, IxyError } from '../../errors.ts';
 import { checkedByDefault } from '../../memory/checked-pool.ts';
-import type { DmaMemory } from '../../memory/dma-memory.ts';
-import type { PacketPool } from '../../memory/packet-pool.ts';
-import { knownOrNear } from '../../near-match.ts';
 
-/** Where an embedding program's log goes; the driver says little, and nothing without it. */
-export interface Logger {
-  info(message: string): void;
-  warn(message: string): void;
-}
+import type { PacketPool } from '../../memory/packet-pool.ts';
+import { checkRingSize, checkType, withDefaults } from '../check-options.ts';
+import { type Logger, silent } from '../logger.ts';
+import type { AllocateMemory } from '../queue-memory.ts';
 
 /** What `openIxgbe` is asked for. Values out of range throw `ERR_ARGUMENT`. */
 export interface IxgbeOptions {
   /** Gives at least `minimumBytes` of memory that `device.dma` can map; the driver frees it. */
-  readonly allocateMemory: (minimumBytes: number) => DmaMemory;
+  readonly allocateMemory: AllocateMemory;
   /** Receive queues: 1 … 64. Default 1. */
   readonly rxQueues?: number;
   /** Transmit queues: 1 … 64. Default 1. */
@@ -52,9 +48,6 @@ const MAXIMUM_INTERVAL = 2 ** 31 - 1;
 /** EITR counts 2 µs in 9 bits (8.2.3.5.12). */
 const MAXIMUM_THROTTLE = 1022;
 
-/** The logger of those who gave none. */
-export const silent: Logger = { info() {}, warn() {} };
-
 const DEFAULTS: Omit<ResolvedOptions, 'allocateMemory' | 'checked'> = {
   rxQueues: 1,
   txQueues: 1,
@@ -68,26 +61,15 @@ const DEFAULTS: Omit<ResolvedOptions, 'allocateMemory' | 'checked'> = {
   interruptThrottle: 20,
   logger: silent,
 };
-const KNOWN = [...Object.keys(DEFAULTS), 'allocateMemory', 'checked'];
 
 /** Fills in defaults. `address` begins every message. Throws `ERR_ARGUMENT`. */
 export function resolveOptions(address: string, options: IxgbeOptions): ResolvedOptions {
-  for (const key of Object.keys(options)) {
-    if (!KNOWN.includes(key)) {
-      throw new IxyError('ERR_ARGUMENT', `${address}: unknown option '${key}'; ${knownOrNear(key, KNOWN)}`);
-    }
-  }
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const resolved = {
-    ...DEFAULTS,
-    checked: checkedByDefault(),
-    allocateMemory: options.allocateMemory,
-    ...given,
-  };
+  const { allocateMemory } = options;
+  const resolved = withDefaults(address, { ...DEFAULTS, allocateMemory, checked: checkedByDefault() }, options);
   checkInteger(`${address}: rxQueues`, resolved.rxQueues, 1, MAXIMUM_QUEUES);
   checkInteger(`${address}: txQueues`, resolved.txQueues, 1, MAXIMUM_QUEUES);
-  checkRing(`${address}: rxRingSize`, resolved.rxRingSize);
-  checkRing(`${address}: txRingSize`, resolved.txRingSize);
+  checkRingSize(`${address}: rxRingSize`, resolved.rxRingSize, MINIMUM_RING, MAXIMUM_RING);
+  checkRingSize(`${address}: txRingSize`, resolved.txRingSize, MINIMUM_RING, MAXIMUM_RING);
   checkInteger(`${address}: mtu`, resolved.mtu, MINIMUM_MTU, MAXIMUM_MTU);
   checkInteger(`${address}: linkPollInterval`, resolved.linkPollInterval, 0, MAXIMUM_INTERVAL);
   checkInteger(`${address}: interruptThrottle`, resolved.interruptThrottle, 0, MAXIMUM_THROTTLE);
@@ -102,19 +84,4 @@ export function resolveOptions(address: string, options: IxgbeOptions): Resolved
   checkType(`${address}: checked`, resolved.checked, 'boolean');
   checkType(`${address}: allocateMemory`, resolved.allocateMemory, 'function');
   return resolved;
-}
-
-function checkRing(what: string, size: number): void {
-  checkInteger(what, size, MINIMUM_RING, MAXIMUM_RING);
-  if ((size & (size - 1)) !== 0) {
-    throw new IxyError('ERR_ARGUMENT', `${what} must be a power of two, found ${size}; the next is ${nextPower(size)}`);
-  }
-}
-
-function nextPower(size: number): number {
-  return 2 ** Math.ceil(Math.log2(size));
-}
-
-function checkType(what: string, value: unknown, type: 'boolean' | 'function'): void {
-  if (typeof value !== type) throw new IxyError('ERR_ARGUMENT', `${what} must be a ${type}, found ${String(value)}`);
 }

@@ -3,8 +3,8 @@ import { RX_DESCTYPE_ADVANCED_ONE_BUFFER } from '../../datasheet/ixgbe/descripto
 import type { IxgbeMac } from '../../datasheet/ixgbe/devices.ts';
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { addressHigh, addressLow } from '../../memory/dma-memory.ts';
+import type { RingPlace } from '../queue-memory.ts';
 import { whileReceiveHalted, writeModes } from './filters.ts';
-import type { RingPlace } from './queues.ts';
 import type { Registers } from './registers.ts';
 
 const ENABLE_MILLISECONDS = 100;

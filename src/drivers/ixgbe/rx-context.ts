@@ -12,7 +12,7 @@ import {
   DEFAULT_HEADROOM,
   NO_PACKET,
   type PacketPool,
-  POOL_CHAINS,
+  POOL_SPECIAL,
   POOL_TOP,
   SLOT_STRIDE,
 } from '../../memory/packet-pool.ts';
@@ -33,7 +33,7 @@ export const RX_CONSTANTS = {
   HEADROOM: DEFAULT_HEADROOM,
   NO_PACKET,
   POOL_TOP,
-  POOL_CHAINS,
+  POOL_SPECIAL,
   // Indices into a queue's state:
   /** The next descriptor to look at. */
   NEXT: 0,

@@ -10,7 +10,7 @@ export function makeScatteredReceive(context: RxContext, rearm: () => void): Rec
   const { links: $links, lengths: $lengths, ring: $ring, shadow: $shadow, state: $state } = context;
   const { pool, poolState: $poolState, size, maximumLength, maximumSegments } = context;
   const { DD, EOP, ERRORS, STATUS, LENGTH, LENGTH_MASK, BLOCK, STRIDE, HEADROOM, NO_PACKET } = context.constants;
-  const { NEXT, EMPTY, BAD_FRAMES, CHAIN_HEAD, CHAIN_TAIL, CHAIN_SEGMENTS, SKIPPING, POOL_CHAINS } = context.constants;
+  const { NEXT, EMPTY, BAD_FRAMES, CHAIN_HEAD, CHAIN_TAIL, CHAIN_SEGMENTS, SKIPPING, POOL_SPECIAL } = context.constants;
   const mask = size - 1;
 
   const drop = (packet: number, state: Int32Array): void => {
@@ -65,7 +65,7 @@ export function makeScatteredReceive(context: RxContext, rearm: () => void): Rec
         state[CHAIN_HEAD] = packet;
       } else {
         links[state[CHAIN_TAIL]] = packet;
-        $poolState[POOL_CHAINS] = 1;
+        $poolState[POOL_SPECIAL] = 1;
       }
       state[CHAIN_TAIL] = packet;
       state[CHAIN_SEGMENTS] = segments;

@@ -3,7 +3,7 @@
  * rev 3.4, section 10.5.4).
  */
 import { IxyError } from '../../errors.ts';
-import type { Logger } from './options.ts';
+import type { Logger } from '../logger.ts';
 import type { Registers } from './registers.ts';
 
 /** What is shared. Software's bit in SW_FW_SYNC is one of the lower five; firmware's lies five higher. */

@@ -2,8 +2,9 @@
  * Stopping a device for good. Nothing here may fail: whatever a step runs into, the next ones still happen, and DMA is off
  * before memory goes back.
  */
+
+import type { Logger } from '../logger.ts';
 import type { DeviceInterrupts } from './interrupts.ts';
-import type { Logger } from './options.ts';
 import type { QueueSet } from './queues.ts';
 import { stopReceive } from './receive.ts';
 import type { Registers } from './registers.ts';

@@ -1,7 +1,7 @@
 /** Initialisation of the transmit path (82599 datasheet rev 3.4, sections 4.6.8 and 4.6.11.3.4: no DCB, no pools). */
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { addressHigh, addressLow } from '../../memory/dma-memory.ts';
-import type { RingPlace } from './queues.ts';
+import type { RingPlace } from '../queue-memory.ts';
 import type { Registers } from './registers.ts';
 
 const ENABLE_MILLISECONDS = 100;

@@ -17,7 +17,7 @@ import {
   TX_WB_STATUS,
 } from '../../datasheet/ixgbe/descriptors.ts';
 import type { PacketBatch } from '../../memory/packet-batch.ts';
-import { type PacketPool, POOL_CHAINS, POOL_MOVED, POOL_TOP } from '../../memory/packet-pool.ts';
+import { type PacketPool, POOL_MOVED, POOL_SPECIAL, POOL_TOP } from '../../memory/packet-pool.ts';
 
 /** What burst functions take from elsewhere, as an object because copied code cannot import. */
 export const TX_CONSTANTS = {
@@ -31,7 +31,7 @@ export const TX_CONSTANTS = {
   BLOCK_SHIFT: 5,
   POOL_TOP,
   POOL_MOVED,
-  POOL_CHAINS,
+  POOL_SPECIAL,
   // Indices into a queue's state:
   /** The next descriptor to fill; what TDT holds. */
   TAIL: 0,
@@ -99,7 +99,7 @@ export function makeTransmit(context: TxContext): Transmit {
   const { ring: $ring, ring64: $ring64, shadow: $shadow, reports: $reports, commands: $commands } = context;
   const { state: $state, doorbells: $doorbells, doorbell, size, pool, otherwise, leftover } = context;
   const { DD, RS, COMMAND, STATUS, MINIMUM, BLOCK, BLOCK_SHIFT } = context.constants;
-  const { POOL_TOP, POOL_MOVED, POOL_CHAINS, TAIL, USED, OLDEST } = context.constants;
+  const { POOL_TOP, POOL_MOVED, POOL_SPECIAL, TAIL, USED, OLDEST } = context.constants;
   const lengthRange = context.maximumLength - MINIMUM;
   const mask = size - 1;
 
@@ -117,7 +117,7 @@ export function makeTransmit(context: TxContext): Transmit {
     const state = $state;
     const doorbells = $doorbells;
 
-    if (batch.pool !== pool || (poolState[POOL_MOVED] | poolState[POOL_CHAINS]) !== 0) return otherwise(batch);
+    if (batch.pool !== pool || (poolState[POOL_MOVED] | poolState[POOL_SPECIAL]) !== 0) return otherwise(batch);
     const wanted = batch.length | 0;
     let used = state[USED];
     let count = wanted;
