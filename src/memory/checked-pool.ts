@@ -1,6 +1,7 @@
 /**
  * Checked mode: a pool that knows who owns each packet, and turns double free, leak and use after send into errors that
- * name the packet. Queues that see such a pool record what they take and give; see checked-queues.ts beside the rings.
+ * name the packet. Queues that see such a pool record what they take and give; see checked-receive.ts and
+ * transmit-audit.ts in drivers/.
  */
 import { IxyError } from '../errors.ts';
 import type { DmaMemory } from './dma-memory.ts';

@@ -3,12 +3,14 @@ import { EventEmitter } from 'node:events';
 import type { IxgbeModel } from '../../datasheet/ixgbe/devices.ts';
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import type { Register } from '../../datasheet/registers.ts';
-import { checkInteger, IxyError } from '../../errors.ts';
+import { IxyError } from '../../errors.ts';
 import { closeOnExit } from '../lifecycle.ts';
+import { LINK_DOWN, sameLink, waitForLink } from '../link.ts';
 import type { DeviceCapabilities, DeviceStatistics, LinkState, NetDevice, NetDeviceEvents } from '../net-device.ts';
+import { unlessGone } from '../unless-gone.ts';
 import { parseMac, readMac, whileReceiveHalted, writeMac, writeModes } from './filters.ts';
 import type { DeviceInterrupts } from './interrupts.ts';
-import { LINK_DOWN, linkSpeeds, readLink, sameLink } from './link.ts';
+import { linkSpeeds, readLink } from './link.ts';
 import { MAXIMUM_MTU, MAXIMUM_QUEUES, type ResolvedOptions } from './options.ts';
 import type { QueueSet } from './queues.ts';
 import type { Registers } from './registers.ts';
@@ -20,10 +22,6 @@ import type { TxQueue } from './tx-queue.ts';
 /** A few counters at a time, all of them within ten seconds: the fastest, bytes in 36 bits, takes 55 s to fill up. */
 const STATISTICS_MILLISECONDS = 250;
 const COUNTERS_PER_STEP = Math.ceil((COUNTERS * STATISTICS_MILLISECONDS) / 10_000);
-const LINK_LOOK_MILLISECONDS = 10;
-const DEFAULT_LINK_MILLISECONDS = 10_000;
-/** The longest that `waitForLink` may be told to wait: a day. */
-const MAXIMUM_LINK_MILLISECONDS = 86_400_000;
 const CRC_BYTES = 4;
 /** The counters behind `statistics()`. */
 const SUMMARISED = 'QPRC QBRC GPTC GOTC MPC QPRDC RUC ROC CRCERRS RFC RLEC ILLERRC'.split(' ');
@@ -96,7 +94,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
   /** The link as it is now; down once the device is closed or gone. */
   link(): LinkState {
     if (this.#closed) return LINK_DOWN;
-    return this.#unlessGone(() => readLink(this.#registers, this.model), LINK_DOWN);
+    return unlessGone(() => readLink(this.#registers, this.model), LINK_DOWN);
   }
 
   /** Looks at the link and emits 'link' if it changed since the last look; runs by itself when it changes. */
@@ -110,22 +108,12 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
   }
 
   /** `timeoutMilliseconds`: 0 … a day. Throws `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_DEVICE_GONE`. */
-  async waitForLink(timeoutMilliseconds = DEFAULT_LINK_MILLISECONDS): Promise<LinkState> {
-    checkInteger(`${this.name}: timeoutMilliseconds`, timeoutMilliseconds, 0, MAXIMUM_LINK_MILLISECONDS);
-    const { clock } = this.#registers.device;
-    const end = clock.now() + timeoutMilliseconds;
-    for (;;) {
+  async waitForLink(timeoutMilliseconds?: number): Promise<LinkState> {
+    const look = (): LinkState => {
       this.#assertOpen();
-      const link = readLink(this.#registers, this.model);
-      if (link.up) return link;
-      if (clock.now() >= end) {
-        throw new IxyError(
-          'ERR_TIMEOUT',
-          `${this.name}: the link is still down after ${timeoutMilliseconds} ms; is a cable plugged in, and the far end up?`,
-        );
-      }
-      await clock.sleep(LINK_LOOK_MILLISECONDS);
-    }
+      return readLink(this.#registers, this.model);
+    };
+    return await waitForLink(this.name, this.#registers.device.clock, look, timeoutMilliseconds);
   }
 
   /** Throws `ERR_ARGUMENT` for what is no station's address. Reception pauses for some microseconds. */
@@ -156,7 +144,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
    * has no counter of frames that it failed to send: `txErrors` is 0. About 60 register reads.
    */
   statistics(): DeviceStatistics {
-    if (!this.#closed) this.#unlessGone(() => this.#statistics.refresh(SUMMARISED), undefined);
+    if (!this.#closed) unlessGone(() => this.#statistics.refresh(SUMMARISED), undefined);
     const sum = (...names: string[]): number => names.reduce((total, name) => total + this.#statistics.total(name), 0);
     const refused = this.rx.reduce((total, queue) => total + queue.badFrames, 0);
     const txPackets = sum('GPTC');
@@ -177,7 +165,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
    * and of the queues: 'rx[0].noBuffer', 'rx[0].badFrames', 'tx[0].dropped'. About 230 register reads.
    */
   counters(): Record<string, number> {
-    if (!this.#closed) this.#unlessGone(() => this.#statistics.accumulate(), undefined);
+    if (!this.#closed) unlessGone(() => this.#statistics.accumulate(), undefined);
     const counters = this.#statistics.totals();
     for (const [index, queue] of this.rx.entries()) {
       counters[`rx[${index}].noBuffer`] = queue.noBuffer;
@@ -210,7 +198,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
   /** The device's own pool is closed as well; in checked mode that throws `ERR_PACKET_OWNERSHIP` for leaked packets. */
   close(): void {
     if (this.#closed) return;
-    this.#unlessGone(() => this.#statistics.accumulate(), undefined);
+    unlessGone(() => this.#statistics.accumulate(), undefined);
     this.#closed = true;
     this.#stopTimers();
     this.#stayOpen();
@@ -230,7 +218,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
   #watchLink(interrupts: DeviceInterrupts): void {
     const look = (): void => {
       const later = setImmediate(() => {
-        if (!this.#closed) this.#unlessGone(() => this.checkLink(), undefined);
+        if (!this.#closed) unlessGone(() => this.checkLink(), undefined);
       });
       later.unref();
     };
@@ -246,22 +234,12 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
     queueMicrotask(() => this.emit('removed', error));
   }
 
-  /** What `read` returns; `otherwise` if it finds that the device is gone, of which 'removed' tells. */
-  #unlessGone<T>(read: () => T, otherwise: T): T {
-    try {
-      return read();
-    } catch (error) {
-      if (error instanceof IxyError && error.code === 'ERR_DEVICE_GONE') return otherwise;
-      throw error;
-    }
-  }
-
   #assertOpen(): void {
     if (this.#closed) throw new IxyError('ERR_CLOSED', `${this.name} is closed`);
   }
 
   #every(milliseconds: number, action: () => void): void {
-    const timer = setInterval(() => this.#unlessGone(action, undefined), milliseconds);
+    const timer = setInterval(() => unlessGone(action, undefined), milliseconds);
     timer.unref();
     this.#timers.push(timer);
   }

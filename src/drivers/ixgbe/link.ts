@@ -11,12 +11,11 @@ import {
   PMA_SERIAL_SFI,
 } from '../../datasheet/ixgbe/link.ts';
 import { extract } from '../../datasheet/registers.ts';
+import { LINK_DOWN } from '../link.ts';
 import type { Logger } from '../logger.ts';
 import type { LinkState } from '../net-device.ts';
 import type { Registers } from './registers.ts';
 import { withResource } from './semaphore.ts';
-
-export const LINK_DOWN: LinkState = { up: false, speed: 0, fullDuplex: false };
 
 /** Speeds in Mbit/s that a port of this model may come up with. */
 export function linkSpeeds(model: IxgbeModel): readonly number[] {
@@ -70,8 +69,4 @@ function megabits(code: number, nonStandard: boolean): number {
     default:
       return 0;
   }
-}
-
-export function sameLink(a: LinkState, b: LinkState): boolean {
-  return a.up === b.up && a.speed === b.speed && a.fullDuplex === b.fullDuplex;
 }

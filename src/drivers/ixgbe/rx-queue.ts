@@ -2,8 +2,8 @@
 import type { DmaDomain } from '../../memory/dma-memory.ts';
 import { NO_PACKET, type PacketPool } from '../../memory/packet-pool.ts';
 import { specialise } from '../../specialise.ts';
+import { checkedReceive, recordArmed } from '../checked-receive.ts';
 import type { RxQueue as NetRxQueue, RxInterrupt } from '../net-device.ts';
-import { checkedReceive, recordArmed } from './checked-queues.ts';
 import { makeRearm, makeReceive } from './rx-burst.ts';
 import { type Receive, RX_CONSTANTS, type RxContext } from './rx-context.ts';
 import { makeScatteredReceive } from './rx-scattered.ts';
@@ -65,7 +65,7 @@ export class RxQueue implements NetRxQueue {
     const scattered = init.maximumFrame > pool.dataSize;
     const factory = scattered ? makeScatteredReceive : makeReceive;
     const receive = specialise(scattered ? 'receive-scattered' : 'receive', factory)(this.#context, this.#rearm);
-    this.receive = checkedReceive(this.#context, receive);
+    this.receive = checkedReceive(pool, this.#listHeld, receive);
   }
 
   /** Times that the ring could not be re-armed because the pool was empty. */
@@ -81,7 +81,7 @@ export class RxQueue implements NetRxQueue {
   /** Arms the ring and tells the device. Call once the queue is enabled (82599 datasheet 4.6.7.1). */
   fill(): void {
     this.#rearm();
-    recordArmed(this.#context);
+    recordArmed(this.pool, this.#listHeld);
   }
 
   /** From now on `receive` finds nothing, and arms nothing: the device is gone, or about to be. */
@@ -101,4 +101,15 @@ export class RxQueue implements NetRxQueue {
     state[CHAIN_HEAD] = NO_PACKET;
     this.pool.release(this.#domain);
   }
+
+  readonly #listHeld = (target: Int32Array): number => {
+    const { state, shadow, size } = this.#context;
+    const armed = size - state[EMPTY];
+    for (let i = 0; i < armed; i++) target[i] = shadow[(state[NEXT] + i) & (size - 1)];
+    let count = armed;
+    for (let segment = state[CHAIN_HEAD]; segment !== NO_PACKET; segment = this.pool.next[segment]) {
+      target[count++] = segment;
+    }
+    return count;
+  };
 }

@@ -22,7 +22,7 @@ import type { PacketBatch } from '../../memory/packet-batch.ts';
 import { DEFAULT_HEADROOM, NO_PACKET, type PacketAddresses, type PacketPool } from '../../memory/packet-pool.ts';
 import { specialise } from '../../specialise.ts';
 import type { TxQueue as NetTxQueue } from '../net-device.ts';
-import { TransmitAudit } from './checked-queues.ts';
+import { TransmitAudit } from '../transmit-audit.ts';
 import { commandImages, makeTransmit, type Transmit, TX_CONSTANTS, type TxContext } from './tx-burst.ts';
 
 const { BLOCK, BLOCK_SHIFT, TAIL, USED, OLDEST, DROPPED } = TX_CONSTANTS;
