@@ -130,6 +130,13 @@ export class DeviceBinder {
   }
 
   #checkInterfaces({ address, interfaces }: PciDeviceInfo): void {
+    if (this.#sysfs.hidesInterfaces(address)) {
+      throw new IxyError(
+        'ERR_DEVICE_BUSY',
+        `${address} has an interface in another network namespace, where it may be in use; run the command in there ` +
+          '(ip netns exec), or take the device away with --force',
+      );
+    }
     const uses = interfaces
       .map((name) => ({ name, use: interfaceUse(name, this.#sysfs, this.#network) }))
       .filter(({ use }) => use.length > 0)

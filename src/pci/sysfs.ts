@@ -103,6 +103,15 @@ export class Sysfs {
     return existsSync(directory) ? readdirSync(directory).sort() : [];
   }
 
+  /**
+   * Whether the device has interfaces, but all of them in network namespaces other than the one that this /sys shows: a
+   * directory for them is there as long as there are any, and lists those of one namespace only.
+   */
+  hidesInterfaces(address: string): boolean {
+    const directories = this.#interfaceDirectories(address);
+    return directories.length > 0 && directories.every((path) => readdirSync(path).length === 0);
+  }
+
   /** Interfaces that stand on the interface `name`: bridges, bonds, VLANs. */
   interfacesUpon(name: string): string[] {
     const directory = this.under('class/net', name);
@@ -138,13 +147,17 @@ export class Sysfs {
     return { number: Number(group), type: existsSync(type) ? readFileSync(type, 'latin1').trim() : 'unknown' };
   }
 
-  /** Interfaces lie in net/, or, of a virtio device, in virtioN/net/. */
   #interfaces(address: string): string[] {
+    return this.#interfaceDirectories(address)
+      .flatMap((path) => readdirSync(path))
+      .sort();
+  }
+
+  /** Interfaces lie in net/, or, of a virtio device, in virtioN/net/. */
+  #interfaceDirectories(address: string): string[] {
     const directories = readdirSync(this.path(address)).filter((name) => name.startsWith('virtio'));
     return ['.', ...directories]
       .map((directory) => this.path(address, directory, 'net'))
-      .filter((path) => existsSync(path))
-      .flatMap((path) => readdirSync(path))
-      .sort();
+      .filter((path) => existsSync(path));
   }
 }

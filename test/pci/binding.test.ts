@@ -151,6 +151,19 @@ describe('bind changes nothing, and says why,', () => {
     expect(used.binder.bind(ADDRESS, 'vfio-pci', { force: true })).toMatchObject({ driver: 'vfio-pci' });
   });
 
+  it.each(['net', 'virtio1/net'])(
+    'if its interface may be in use in another network namespace (%s), unless it is forced',
+    (path) => {
+      const away = machine({ interfaces: [path] });
+      expect(refusal(away, ADDRESS, 'vfio-pci')).toMatchObject(
+        saying('ERR_DEVICE_BUSY', `${ADDRESS} has an interface in another network namespace`),
+      );
+      expect(() => away.binder.unbind(ADDRESS)).toThrow('--force');
+      expect(away.kernel.log).toEqual([]);
+      expect(away.binder.bind(ADDRESS, 'vfio-pci', { force: true })).toMatchObject({ driver: 'vfio-pci' });
+    },
+  );
+
   it('if it is no network controller', () => {
     expect(refusal(machine({ classCode: 0x010802 }), ADDRESS, 'vfio-pci')).toMatchObject(
       saying('ERR_DEVICE_UNSUPPORTED', 'must be a network controller'),

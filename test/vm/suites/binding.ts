@@ -44,6 +44,16 @@ export function testBinding(guest: () => Guest): void {
       expect(await bound()).toBe('e1000e');
     });
 
+    it('refuses it where the interface lies in another network namespace, which hides what it is in use for', async () => {
+      const { status, stderr } = await guest().run(
+        `unshare -n -m sh -c 'mount -t sysfs sysfs /sys && ${IXY} bind ${ADDRESS} vfio-pci'`,
+      );
+      expect(status).toBe(1);
+      expect(stderr).toContain(`${ADDRESS} has an interface in another network namespace`);
+      expect(stderr).toContain('--force');
+      expect(await bound()).toBe('e1000e');
+    });
+
     it('takes it with --force, loads VFIO, and makes the group its owner’s', async () => {
       const binding = JSON.parse(await guest().output(`${IXY} bind ${ADDRESS} vfio-pci --force --owner nobody --json`));
       expect(binding).toMatchObject({
