@@ -53,7 +53,8 @@ export interface TxQueue {
   /**
    * Queues packets from the front of `batch`; returns how many. Those belong to the device and go back to their pool
    * once sent; what did not fit stays in the batch, moved to its front, and stays the caller's. Call it with an empty
-   * batch too when nothing was received: if the pool is empty, it takes back what has been sent.
+   * batch too when nothing was received: if the pool is empty, it takes back what has been sent. Packets may come from any
+   * number of pools. Throws `ERR_CLOSED` for those of a pool that is closed, and its memory gone.
    */
   transmit(batch: PacketBatch): number;
 }

@@ -250,6 +250,11 @@ export class PacketPool {
     this.#freeMemoryIfUnused();
   }
 
+  /** Whether `close` has been called: nobody allocates from it any more. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** No new users; the memory goes back to the system when the last device has released it. Idempotent. */
   close(): void {
     this.#closed = true;

@@ -22,6 +22,7 @@ import type { PacketBatch } from '../../memory/packet-batch.ts';
 import { DEFAULT_HEADROOM, NO_PACKET, type PacketAddresses, type PacketPool } from '../../memory/packet-pool.ts';
 import { specialise } from '../../specialise.ts';
 import type { TxQueue as NetTxQueue } from '../net-device.ts';
+import { type PoolSource, PoolSources } from '../pool-sources.ts';
 import { TransmitAudit } from '../transmit-audit.ts';
 import { commandImages, makeTransmit, type Transmit, TX_CONSTANTS, type TxContext } from './tx-burst.ts';
 
@@ -32,8 +33,6 @@ const STATE_WORDS = 32;
  * to 31 before the frame do not, and neither do all but one of its own.
  */
 const MAXIMUM_SEGMENTS = TX_REPORT_INTERVAL - (BLOCK - 1);
-/** Most pools that one ring may meet in its life; an owner's number is a byte. */
-const MAXIMUM_POOLS = 255;
 
 export interface TxQueueInit {
   /** The ring's memory, zeroed, four words a descriptor. */
@@ -41,19 +40,10 @@ export interface TxQueueInit {
   readonly doorbells: Int32Array;
   /** Index of this queue's TDT in `doorbells`. */
   readonly doorbell: number;
-  /** The device's address space; pools whose packets are sent are retained in it until `reclaim`. */
+  /** The device's address space; pools whose packets are sent are retained in it; see `PoolSources`. */
   readonly domain: DmaDomain;
   /** Bytes in the longest frame, without CRC. */
   readonly maximumFrame: number;
-}
-
-/** A pool that this ring sends from. */
-interface Source {
-  readonly number: number;
-  readonly pool: PacketPool;
-  readonly addresses: PacketAddresses;
-  /** The slow path in checked mode. */
-  readonly burst: Transmit;
 }
 
 export class TxQueue implements NetTxQueue {
@@ -70,20 +60,15 @@ export class TxQueue implements NetTxQueue {
   readonly #shadow: Int32Array;
   readonly #reports: Int32Array;
   readonly #commands: Float64Array;
-  readonly #sources: Source[] = [];
+  readonly #sources: PoolSources;
   readonly #audit = new TransmitAudit();
-  /** Number of the source of each descriptor's packet; kept while the ring is mixed. */
-  readonly #owners: Uint8Array;
-  /** The ring holds packets of more than one pool. */
-  #mixed = false;
-  #source: Source | undefined;
 
   constructor(init: TxQueueInit) {
     this.#init = init;
     this.#ring = init.ring;
     this.#size = init.ring.length / 4;
     this.#shadow = new Int32Array(this.#size);
-    this.#owners = new Uint8Array(this.#size);
+    this.#sources = new PoolSources(init.domain, this.#size, (pool, addresses) => this.#compile(pool, addresses));
     this.#reports = new Int32Array(Math.max(this.#size / BLOCK, STATE_WORDS));
     this.#commands = commandImages(init.maximumFrame);
     this.transmit = this.#slowly;
@@ -106,33 +91,25 @@ export class TxQueue implements NetTxQueue {
     const mask = this.#size - 1;
     for (let i = state[OLDEST]; state[USED] > 0; i = (i + 1) & mask, state[USED]--) this.#release(i);
     state[OLDEST] = state[TAIL];
-    for (const { pool } of this.#sources) pool.release(this.#init.domain);
-    this.#sources.length = 0;
-    this.#source = undefined;
+    this.#sources.close();
   }
 
-  /** Makes `pool` the current source; the ring is mixed while it holds packets of the one before. */
-  #adopt(pool: PacketPool): Source {
-    const before = this.#source;
-    const source = this.#sources.find((known) => known.pool === pool) ?? this.#addSource(pool);
-    if (before && !this.#mixed) {
-      this.#owners.fill(before.number);
-      this.#mixed = this.#state[USED] > 0;
-    }
-    this.#source = source;
+  /** Makes `pool` the one that is sent from. */
+  #select(pool: PacketPool): PoolSource {
+    if (this.#sources.current?.pool === pool) return this.#sources.current;
+    const source = this.#sources.select(pool, this.#state[USED]);
     this.#choose(source);
     return source;
   }
 
   /** While packets of several pools are in the ring, only the slow path knows where to return them. */
-  #choose(source: Source): void {
-    this.transmit = this.#mixed ? this.#slowly : source.burst;
+  #choose(source: PoolSource): void {
+    this.transmit = this.#sources.mixed ? this.#slowly : source.transmit;
   }
 
-  #addSource(pool: PacketPool): Source {
-    const number = this.#sources.length;
-    if (number === MAXIMUM_POOLS) throw new RangeError(`a transmit queue can send from ${MAXIMUM_POOLS} pools at most`);
-    const addresses = pool.retain(this.#init.domain);
+  /** The burst function for packets of one pool: in checked mode the slow path. */
+  #compile(pool: PacketPool, addresses: PacketAddresses): Transmit {
+    if (pool instanceof CheckedPacketPool) return this.#slowly;
     const context: TxContext = {
       constants: TX_CONSTANTS,
       pool,
@@ -153,11 +130,7 @@ export class TxQueue implements NetTxQueue {
       size: this.#size,
       maximumLength: Math.min(this.#init.maximumFrame, pool.dataSize),
     };
-    const checked = pool instanceof CheckedPacketPool;
-    const burst = checked ? this.#slowly : specialise('transmit', makeTransmit)(context);
-    const source = { number, pool, addresses, burst };
-    this.#sources.push(source);
-    return source;
+    return specialise('transmit', makeTransmit)(context);
   }
 
   /** After a burst that queued only the first packets: drops what must be, and goes on if it was that. */
@@ -170,7 +143,7 @@ export class TxQueue implements NetTxQueue {
   readonly #slowly = (batch: PacketBatch): number => {
     if (batch.length === 0) return this.#idle();
     const { pool } = batch;
-    const source = this.#source?.pool === pool ? this.#source : this.#adopt(pool);
+    const source = this.#select(pool);
     this.#audit.admit(batch);
     const error = this.#takeBack();
     let queued = 0;
@@ -200,7 +173,7 @@ export class TxQueue implements NetTxQueue {
   }
 
   /** One frame's descriptors; false if there is no room for all of them. */
-  #enqueue({ pool, addresses, number }: Source, packet: number): boolean {
+  #enqueue({ pool, addresses }: PoolSource, packet: number): boolean {
     const state = this.#state;
     const mask = this.#size - 1;
     const total = pool.totalLength(packet);
@@ -219,7 +192,7 @@ export class TxQueue implements NetTxQueue {
       this.#ring[word + TX_READ_COMMAND] = TX_CMD_DATA | length | (next === NO_PACKET ? TX_CMD_EOP : 0);
       this.#ring[word + TX_READ_STATUS] = total << TX_PAYLEN_SHIFT;
       this.#shadow[index] = segment;
-      this.#owners[index] = number;
+      this.#sources.entered(index);
       this.#audit.queued(pool, segment);
       pool.next[segment] = NO_PACKET;
       segment = next;
@@ -261,29 +234,22 @@ export class TxQueue implements NetTxQueue {
       state[OLDEST] = (state[OLDEST] + BLOCK) & mask;
       state[USED] -= BLOCK;
     }
-    if (this.#mixed && state[USED] < before && this.#source) {
-      this.#mixed = this.#isMixed();
-      this.#choose(this.#source);
+    const { current, mixed } = this.#sources;
+    if (current && mixed && state[USED] < before) {
+      this.#sources.settle();
+      this.#choose(current);
     }
     return error;
   }
 
   /** Gives the buffer of one descriptor back to its pool. */
   #release(index: number): Error | undefined {
-    const source = this.#mixed ? this.#sources[this.#owners[index]] : this.#source;
+    const source = this.#sources.left(index);
     if (!source) return undefined;
     const segment = this.#shadow[index];
     const error = this.#audit.completed(source.pool, segment);
     source.pool.reclaim(segment);
     return error;
-  }
-
-  #isMixed(): boolean {
-    const mask = this.#size - 1;
-    for (let i = 0; i < this.#state[USED]; i++) {
-      if (this.#owners[(this.#state[OLDEST] + i) & mask] !== this.#source?.number) return true;
-    }
-    return false;
   }
 
   #isSendable(pool: PacketPool, packet: number): boolean {

@@ -4,7 +4,7 @@ import { TxQueue } from '../../../src/drivers/ixgbe/tx-queue.ts';
 import { createPacketPool } from '../../../src/memory/checked-pool.ts';
 import { PacketBatch } from '../../../src/memory/packet-batch.ts';
 import type { PacketPool } from '../../../src/memory/packet-pool.ts';
-import { TestDomain, testMemory } from '../../support/memory.ts';
+import { TestDomain, type TestMemory, testMemory } from '../../support/memory.ts';
 import { BASE, TransmitSide } from '../../support/ring-device.ts';
 
 function setUp({ size = 128, maximumFrame = 1518, checked = true } = {}) {
@@ -156,6 +156,47 @@ describe.each([true, false])('a transmit queue, checked mode %s', (checked) => {
     device.send();
     queue.reclaim();
     expect([pool.available, other.available]).toEqual([pool.capacity, other.capacity]);
+    expect(domain.mapped.size).toBe(0);
+  });
+
+  it('sends from any number of pools, one after another, and lets go of those that are closed', () => {
+    const { device, queue, domain } = setUp({ checked });
+    const memories: TestMemory[] = [];
+    for (let i = 0; i < 600; i++) {
+      const memory = testMemory(2 ** 17);
+      memories.push(memory);
+      const pool = createPacketPool(memory, { checked });
+      expect(queue.transmit(fresh(pool, 32))).toBe(32);
+      device.send();
+      pool.close();
+    }
+    expect(memories.filter(({ freed }) => !freed).length).toBeLessThanOrEqual(128 / 32);
+    queue.reclaim();
+    expect(memories.every(({ freed }) => freed)).toBe(true);
+    expect(domain.mapped.size).toBe(0);
+  });
+
+  it('keeps some pools for when they are used again, but not every one it ever met', () => {
+    const { device, queue, domain } = setUp({ checked });
+    const pools = Array.from({ length: 400 }, () => createPacketPool(testMemory(2 ** 17), { checked }));
+    for (const pool of [...pools, ...pools]) {
+      expect(queue.transmit(fresh(pool, 32))).toBe(32);
+      device.send();
+    }
+    expect(domain.mapped.size).toBeLessThanOrEqual(256);
+    queue.reclaim();
+    expect(pools.every((pool) => pool.available === pool.capacity)).toBe(true);
+  });
+
+  it('holds packets of as many pools as it has descriptors', () => {
+    const { device, queue, domain } = setUp({ checked, size: 512 });
+    const pools = Array.from({ length: 511 }, () => createPacketPool(testMemory(2 ** 13), { checked }));
+    for (const pool of pools) expect(queue.transmit(fresh(pool, 1))).toBe(1);
+    expect(domain.mapped.size).toBe(511);
+    device.send();
+    expect(device.sent.length).toBe(511);
+    queue.reclaim();
+    expect(pools.every((pool) => pool.available === pool.capacity)).toBe(true);
     expect(domain.mapped.size).toBe(0);
   });
 
