@@ -9,22 +9,20 @@ import {
   type PciInterrupts,
   type RegisterFile,
 } from '../pci/pci-device.ts';
-import { wordRegisters } from '../pci/word-registers.ts';
+import { barRegisters } from './bar-registers.ts';
+import type { DeviceModel } from './device-model.ts';
 import { EmulatedDomain } from './iommu.ts';
-import { MSIX_BAR } from './ixgbe/config.ts';
-import { macBytes } from './ixgbe/mac-bytes.ts';
-import { DEFAULT_MAC, IXGBE_82599_SFP, IxgbeModel } from './ixgbe/model.ts';
+import { createModel, type ModelKind, type ModelOf, type ModelOptions } from './models.ts';
 import { Simulation } from './simulation.ts';
 import { SteppedInterrupts } from './stepped-interrupts.ts';
 import type { WireEnd } from './wire.ts';
 
-export interface EmulatedDeviceOptions {
-  /** Name in messages. Default 'emulated:ixgbe'. */
+interface SteppedOptions<Kind extends ModelKind> {
+  /** What is emulated. Default 'ixgbe'. */
+  readonly model?: Kind;
+  /** Name in messages. Default 'emulated:' and the model. */
   readonly address?: string;
-  /** MAC address in the EEPROM, 'aa:bb:cc:dd:ee:ff'. Default 02:00:00:82:59:90. */
-  readonly mac?: string;
-  readonly deviceId?: number;
-  /** Record the datasheet's rules that the driver breaks, in `model.violations`. Default true. */
+  /** Record the rules that the driver breaks, in `model.violations`. Default true. */
   readonly strict?: boolean;
   /** What is plugged into the port; the device closes it. Default: nothing, the link stays down. */
   readonly wire?: WireEnd;
@@ -32,11 +30,14 @@ export interface EmulatedDeviceOptions {
   readonly simulation?: Simulation;
   /** Default: the domain that all emulated devices share. */
   readonly domain?: EmulatedDomain;
-  /** What the slot offers: messages, or the interrupt line alone. Default 'msix'. */
+  /** What the slot offers: messages, if the device has them, or the interrupt line alone. Default 'msix'. */
   readonly interrupts?: 'msix' | 'intx';
 }
 
-export class EmulatedPciDevice implements PciDevice {
+/** With the options of the model itself. */
+export type EmulatedDeviceOptions<Kind extends ModelKind = 'ixgbe'> = SteppedOptions<Kind> & ModelOptions<Kind>;
+
+export class EmulatedPciDevice<Kind extends ModelKind = 'ixgbe'> implements PciDevice {
   readonly address: string;
   readonly vendorId: number;
   readonly deviceId: number;
@@ -44,23 +45,27 @@ export class EmulatedPciDevice implements PciDevice {
   readonly config: PciConfigSpace;
   readonly dma: EmulatedDomain;
   readonly clock: DeviceClock;
-  readonly model: IxgbeModel;
+  readonly model: ModelOf<Kind>;
   readonly simulation: Simulation;
   readonly interrupts: PciInterrupts;
+  readonly #model: DeviceModel;
   readonly #bars = new Map<number, RegisterFile>();
   #closed = false;
 
-  constructor(options: EmulatedDeviceOptions = {}) {
-    const { address = 'emulated:ixgbe', mac = DEFAULT_MAC, deviceId = IXGBE_82599_SFP, strict = true } = options;
+  /** Throws `ERR_ARGUMENT`. */
+  constructor(options: EmulatedDeviceOptions<Kind> = {}) {
+    const kind = (options.model ?? 'ixgbe') as Kind;
+    const { address = `emulated:${kind}`, strict = true } = options;
     this.address = address;
     this.simulation = options.simulation ?? new Simulation();
     this.dma = options.domain ?? EmulatedDomain.shared;
-    this.model = new IxgbeModel({ mac: macBytes(mac), deviceId, strict, regions: this.dma.regions });
-    this.model.wire = options.wire;
-    this.simulation.add(this.model);
-    this.config = this.model.config;
+    this.model = createModel(kind, { ...options, strict }, this.dma.regions);
+    this.#model = this.model;
+    this.#model.wire = options.wire;
+    this.simulation.add(this.#model);
+    this.config = this.#model.config;
     this.clock = this.simulation.clock;
-    this.interrupts = new SteppedInterrupts(this.model, this.simulation, options.interrupts ?? 'msix');
+    this.interrupts = new SteppedInterrupts(this.#model, this.simulation, options.interrupts ?? 'msix');
     this.vendorId = this.config.read16(0);
     this.deviceId = this.config.read16(2);
   }
@@ -69,18 +74,9 @@ export class EmulatedPciDevice implements PciDevice {
     if (this.#closed) throw new IxyError('ERR_CLOSED', `${this.address}: the device is closed`);
     const known = this.#bars.get(index);
     if (known) return known;
-    const size = this.model.barSize(index);
-    if (size === 0) throw new IxyError('ERR_ARGUMENT', `${this.address}: the device has no memory BAR ${index}`);
-    const { model } = this;
-    const msix = index === MSIX_BAR;
-    const file = wordRegisters(this.address, {
-      size,
-      read32: msix ? (offset) => model.readMsix(offset) : (offset) => model.readRegister(offset),
-      write32: msix
-        ? (offset, value) => model.writeMsix(offset, value)
-        : (offset, value) => model.writeRegister(offset, value),
-      doorbells: msix ? new Int32Array(0) : model.doorbells,
-    });
+    const bar = this.#model.bars.get(index);
+    if (!bar) throw new IxyError('ERR_ARGUMENT', `${this.address}: the device has no BAR ${index}`);
+    const file = barRegisters(this.address, index, bar, this.#model);
     this.#bars.set(index, file);
     return file;
   }
@@ -100,7 +96,7 @@ export class EmulatedPciDevice implements PciDevice {
     this.#closed = true;
     this.setBusMaster(false);
     this.interrupts.disable();
-    this.simulation.remove(this.model);
-    this.model.wire?.close();
+    this.simulation.remove(this.#model);
+    this.#model.wire?.close();
   }
 }

@@ -1,11 +1,19 @@
-/** Strict mode: records each rule of the datasheet that the driver breaks, once for each place where it does. */
+/** Strict mode: records each rule of a device that its driver breaks, once for each place where it does. */
 
 export interface RuleText {
-  /** Section of the datasheet that says so. */
+  /** Section of the datasheet or specification that says so. */
   readonly section: string;
   readonly message: string;
   /** `broken`: the device's behaviour is undefined. `advice`: it works, and costs speed or robustness. */
   readonly level: 'broken' | 'advice';
+}
+
+export function broken(section: string, message: string): RuleText {
+  return { section, message, level: 'broken' };
+}
+
+export function advice(section: string, message: string): RuleText {
+  return { section, message, level: 'advice' };
 }
 
 /** A rule that was broken, and where. */

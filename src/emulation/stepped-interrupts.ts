@@ -1,9 +1,9 @@
 /** Interrupts of a device on the caller's thread: they come while it is stepped, and waiting lets its time pass. */
 import { checkInteger, IxyError } from '../errors.ts';
 import type { Interrupt, PciInterrupts } from '../pci/pci-device.ts';
-import { MSIX_VECTORS } from './ixgbe/config.ts';
-import type { IxgbeModel } from './ixgbe/model.ts';
-import { setUpMsix } from './ixgbe/msix-setup.ts';
+import type { DeviceModel } from './device-model.ts';
+import { type MsixCapability, msixCapability } from './msix-capability.ts';
+import { setUpMsix } from './msix-setup.ts';
 import type { Simulation } from './simulation.ts';
 
 /** Time passes in steps of this while somebody waits. */
@@ -14,13 +14,16 @@ const FOR_EVER = 3_600_000;
 export class SteppedInterrupts implements PciInterrupts {
   readonly kind: 'msix' | 'intx';
   readonly maximum: number;
-  readonly #model: IxgbeModel;
+  readonly #model: DeviceModel;
   readonly #simulation: Simulation;
+  readonly #capability: MsixCapability | undefined;
   #lines: readonly SteppedInterrupt[] = [];
 
-  constructor(model: IxgbeModel, simulation: Simulation, kind: 'msix' | 'intx') {
-    this.kind = kind;
-    this.maximum = kind === 'msix' ? MSIX_VECTORS : 1;
+  /** `kind`: the best that the slot has to offer. */
+  constructor(model: DeviceModel, simulation: Simulation, kind: 'msix' | 'intx') {
+    this.#capability = kind === 'msix' ? msixCapability(model.config) : undefined;
+    this.kind = this.#capability ? 'msix' : 'intx';
+    this.maximum = this.#capability?.vectors ?? 1;
     this.#model = model;
     this.#simulation = simulation;
   }
@@ -44,7 +47,10 @@ export class SteppedInterrupts implements PciInterrupts {
 
   #setUp(vectors: number): void {
     const model = this.#model;
-    if (this.kind === 'msix') setUpMsix(model.config, (offset, value) => model.writeMsix(offset, value), vectors);
+    const capability = this.#capability;
+    if (!capability) return;
+    const write = (offset: number, value: number) => model.write(capability.bar, offset, 4, value);
+    setUpMsix({ config: model.config, capability, write }, vectors);
   }
 }
 

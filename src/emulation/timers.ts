@@ -1,5 +1,8 @@
 /** A model's own clock, and what it has to do at later times. Nanoseconds; few timers, so a plain list does. */
 
+export const MICROSECOND = 1e3;
+export const MILLISECOND = 1e6;
+
 interface Timer {
   readonly at: number;
   readonly action: () => void;

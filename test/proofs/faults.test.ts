@@ -1,6 +1,6 @@
 /** A device that misbehaves: the real driver says so, or counts, and goes on; close ends in time and gives all back. */
 import { describe, expect, test } from 'vitest';
-import type { Fault } from '../../src/emulation/index.ts';
+import type { IxgbeFault } from '../../src/emulation/index.ts';
 import { IxyError } from '../../src/errors.ts';
 import { PacketBatch } from '../../src/memory/packet-batch.ts';
 import { expectFrames, frame, Lab, openLab } from './lab.ts';
@@ -47,7 +47,7 @@ describe('while opening', () => {
     expect(lab.violations).toEqual([]);
   });
 
-  test.each<[string, Fault, string, string]>([
+  test.each<[string, IxgbeFault, string, string]>([
     ['a reset that takes too long', { kind: 'slow-reset', nanoseconds: 1500e6 }, 'ERR_TIMEOUT', 'CTRL.RST is still 1'],
     ['a reset without end', { kind: 'stuck-reset' }, 'ERR_TIMEOUT', 'CTRL.RST is still 1'],
     ['a damaged EEPROM', { kind: 'eeprom-checksum' }, 'ERR_BAD_FILE', "the EEPROM's words add up to 0x"],
@@ -153,7 +153,7 @@ describe('transmission', () => {
 });
 
 describe.each([1500, 9000])('reception with an MTU of %i', (mtu) => {
-  test.each<[string, Fault]>([
+  test.each<[string, IxgbeFault]>([
     ['DD without EOP', { kind: 'rx-missing-eop', after: 5, count: 3 }],
     ['a length beyond the buffer', { kind: 'rx-wrong-length', length: 2049, after: 5, count: 3 }],
     ['the largest length', { kind: 'rx-wrong-length', length: 0xffff, after: 5, count: 3 }],

@@ -1,6 +1,7 @@
 /** Configuration space of an 82599 (datasheet rev 3.4, section 9.3) with its capabilities. */
 import { PCI_COMMAND } from '../../pci/pci-device.ts';
 import { ConfigSpace } from '../config-space.ts';
+import { MSIX_CAPABILITY_ID, MSIX_ENABLE, MSIX_FUNCTION_MASK, type MsixCapability } from '../msix-capability.ts';
 
 const SIZE = 4096;
 const STATUS_CAPABILITIES = 1 << 4;
@@ -10,15 +11,14 @@ const MEMORY_64_BIT = 0b0100;
 /** Where the capabilities lie (section 9.3.2). */
 export const CAPABILITIES = { powerManagement: 0x40, msiX: 0x70, pcie: 0xa0 } as const;
 export const BAR0_SIZE = 0x2_0000;
-export const MSIX_BAR = 4;
+export const MSIX: MsixCapability = {
+  control: CAPABILITIES.msiX + 2,
+  vectors: 64,
+  bar: 4,
+  table: 0,
+  pending: 0x2000,
+};
 export const MSIX_BAR_SIZE = 0x4000;
-export const MSIX_VECTORS = 64;
-/** Byte offset of the pending bits in the MSI-X BAR. */
-export const MSIX_PENDING = 0x2000;
-/** Message control, in the MSI-X capability. */
-export const MSIX_CONTROL = CAPABILITIES.msiX + 2;
-export const MSIX_ENABLE = 1 << 15;
-export const MSIX_FUNCTION_MASK = 1 << 14;
 /** Device control and status, in the PCIe capability. */
 export const PCIE_DEVICE_CONTROL = CAPABILITIES.pcie + 8;
 export const PCIE_FUNCTION_RESET = 1 << 15;
@@ -44,7 +44,7 @@ export function ixgbeConfigSpace({ vendorId, deviceId, mac }: ConfigOptions): Co
   content.setUint32(0x08, (CLASS_ETHERNET << 8) | 0x01, true);
   mask.setUint8(0x0c, 0xff);
   memoryBar(content, mask, 0, BAR0_SIZE);
-  memoryBar(content, mask, MSIX_BAR, MSIX_BAR_SIZE);
+  memoryBar(content, mask, MSIX.bar, MSIX_BAR_SIZE);
   content.setUint16(0x2c, vendorId, true);
   content.setUint16(0x2e, 0x0003, true);
   content.setUint8(0x34, CAPABILITIES.powerManagement);
@@ -56,11 +56,11 @@ export function ixgbeConfigSpace({ vendorId, deviceId, mac }: ConfigOptions): Co
   content.setUint16(CAPABILITIES.powerManagement + 4, 0x0008, true);
   mask.setUint16(CAPABILITIES.powerManagement + 4, 0x0103, true);
 
-  capability(content, CAPABILITIES.msiX, 0x11, CAPABILITIES.pcie);
-  content.setUint16(MSIX_CONTROL, MSIX_VECTORS - 1, true);
-  mask.setUint16(MSIX_CONTROL, MSIX_ENABLE | MSIX_FUNCTION_MASK, true);
-  content.setUint32(CAPABILITIES.msiX + 4, MSIX_BAR, true);
-  content.setUint32(CAPABILITIES.msiX + 8, MSIX_PENDING | MSIX_BAR, true);
+  capability(content, CAPABILITIES.msiX, MSIX_CAPABILITY_ID, CAPABILITIES.pcie);
+  content.setUint16(MSIX.control, MSIX.vectors - 1, true);
+  mask.setUint16(MSIX.control, MSIX_ENABLE | MSIX_FUNCTION_MASK, true);
+  content.setUint32(CAPABILITIES.msiX + 4, MSIX.table | MSIX.bar, true);
+  content.setUint32(CAPABILITIES.msiX + 8, MSIX.pending | MSIX.bar, true);
 
   capability(content, CAPABILITIES.pcie, 0x10, 0);
   content.setUint16(CAPABILITIES.pcie + 2, 0x0002, true); // version 2, endpoint

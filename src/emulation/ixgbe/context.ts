@@ -3,14 +3,14 @@ import type { ConfigSpace } from '../config-space.ts';
 import type { DmaRegions } from '../dma-regions.ts';
 import type { RegisterSpace } from '../register-space.ts';
 import type { Timers } from '../timers.ts';
-import type { Faults } from './faults.ts';
+import type { IxgbeFaults } from './faults.ts';
 import type { IxgbeJudge } from './rules.ts';
 
 export interface ModelContext {
   readonly registers: RegisterSpace;
   readonly timers: Timers;
   readonly judge: IxgbeJudge;
-  readonly faults: Faults;
+  readonly faults: IxgbeFaults;
   readonly config: ConfigSpace;
   readonly regions: DmaRegions;
   /** RX and TX tails as software stores them; QUIET where it has stored nothing since the model looked. */
@@ -21,6 +21,3 @@ export interface ModelContext {
 
 /** Content of a doorbell that has not rung. No valid tail. */
 export const QUIET = -1;
-
-export const MICROSECOND = 1e3;
-export const MILLISECOND = 1e6;

@@ -5,8 +5,9 @@
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { extract, insert } from '../../datasheet/registers.ts';
 import { PCI_COMMAND, PCI_COMMAND_BUS_MASTER } from '../../pci/pci-device.ts';
+import { MICROSECOND, MILLISECOND } from '../timers.ts';
 import { PCIE_DEVICE_CONTROL, PCIE_FUNCTION_RESET } from './config.ts';
-import { MICROSECOND, MILLISECOND, type ModelContext } from './context.ts';
+import type { ModelContext } from './context.ts';
 
 /** From the write of CTRL.RST until it reads 0. */
 const RESET_TIME = 500 * MICROSECOND;

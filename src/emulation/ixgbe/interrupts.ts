@@ -3,8 +3,9 @@
  * which the first 16 show in EICR; bits 16 … 31 of EICR are the others.
  */
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
-import { MICROSECOND, type ModelContext } from './context.ts';
-import { MsixTable } from './msix-table.ts';
+import type { MsixTable } from '../msix-table.ts';
+import { MICROSECOND } from '../timers.ts';
+import type { ModelContext } from './context.ts';
 
 const VECTORS = 64;
 const QUEUES = 128;
@@ -30,9 +31,9 @@ export class Interrupts {
   /** When each vector may fire again. */
   readonly #quietUntil = new Float64Array(VECTORS);
 
-  constructor(context: ModelContext) {
+  constructor(context: ModelContext, msix: MsixTable) {
     this.#context = context;
-    this.msix = new MsixTable(context);
+    this.msix = msix;
     this.msix.onMessage = (vector) => this.onInterrupt(vector);
     const { registers } = context;
     registers.onRead(ixgbe.EICR, () => this.#readCauses());

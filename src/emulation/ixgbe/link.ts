@@ -4,8 +4,9 @@
  */
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { insert } from '../../datasheet/registers.ts';
+import { MILLISECOND } from '../timers.ts';
 import type { WireEnd } from '../wire.ts';
-import { MILLISECOND, type ModelContext } from './context.ts';
+import type { ModelContext } from './context.ts';
 import type { Interrupts } from './interrupts.ts';
 
 /** From a restart until the link is up. Real optics take longer; the order of events is the same. */

@@ -1,24 +1,24 @@
-/**
- * An Intel 82599, written from the datasheet (revision 3.4) and apart from any driver: the judge of drivers. It has no
- * thread and no clock of its own: whoever owns it calls `step` to let it work and `advance` to let time pass.
- */
+/** An Intel 82599, written from the datasheet (revision 3.4) and apart from any driver: the judge of drivers. */
 
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import type { Register } from '../../datasheet/registers.ts';
 import { PCI_COMMAND, PCI_COMMAND_BUS_MASTER } from '../../pci/pci-device.ts';
 import type { ConfigSpace } from '../config-space.ts';
+import type { AccessBytes, DeviceModel, DeviceModelOptions, ModelBar } from '../device-model.ts';
 import type { DmaRegions } from '../dma-regions.ts';
+import { Faults } from '../faults.ts';
 import { Judge, type Violation } from '../judge.ts';
-import { checkRegisterOffset } from '../register-offset.ts';
+import { macBytes } from '../mac-bytes.ts';
+import { MsixTable } from '../msix-table.ts';
 import { RegisterSpace } from '../register-space.ts';
 import { Timers } from '../timers.ts';
 import type { WireEnd } from '../wire.ts';
-import { BAR0_SIZE, ixgbeConfigSpace, MSIX_BAR, MSIX_BAR_SIZE } from './config.ts';
+import { BAR0_SIZE, ixgbeConfigSpace, MSIX, MSIX_BAR_SIZE } from './config.ts';
 import { type ModelContext, QUIET } from './context.ts';
 import { Control } from './control.ts';
 import { Eeprom } from './eeprom.ts';
 import { eepromImage } from './eeprom-image.ts';
-import { Faults } from './faults.ts';
+import type { IxgbeFault } from './faults.ts';
 import { Interrupts } from './interrupts.ts';
 import { Link } from './link.ts';
 import { connectMdio } from './mdio.ts';
@@ -34,25 +34,17 @@ export const IXGBE_82599_SFP = 0x10fb;
 export const DEFAULT_MAC = '02:00:00:82:59:90';
 const ALL_ONES = 0xffff_ffff;
 
-/** What the model is made of. */
-export interface IxgbeModelOptions {
-  /** Six bytes; what the EEPROM says. */
-  readonly mac: Uint8Array;
-  /** What it can reach. */
-  readonly regions: DmaRegions;
+/** The MAC address is what the EEPROM says; default `DEFAULT_MAC`. */
+export interface IxgbeModelOptions extends DeviceModelOptions {
+  /** Which 82599. Default: the one with SFP+. */
   readonly deviceId?: number;
-  /** Record broken rules in `violations`. Costs time for each frame. Default false. */
-  readonly strict?: boolean;
-  /** Doorbell memory, `BAR0_SIZE` bytes; shared with the driver's thread. Default: its own. */
-  readonly doorbells?: SharedArrayBuffer;
 }
 
-/** The NIC itself, without PCI around it: registers, rings, wire, and what it has noticed about its driver. */
-export class IxgbeModel {
+/** Registers, rings, wire, and what it has noticed about its driver. */
+export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
   readonly config: ConfigSpace;
-  /** RX and TX tails, as plain stores; see `RegisterFile.doorbells`. */
-  readonly doorbells: Int32Array;
-  readonly faults = new Faults();
+  readonly bars: ReadonlyMap<number, ModelBar>;
+  readonly faults = new Faults<IxgbeFault>();
   readonly eeprom: Eeprom;
   readonly semaphores: Semaphores;
   readonly #context: ModelContext;
@@ -67,9 +59,15 @@ export class IxgbeModel {
   readonly #transmit: Transmit;
   #removed = false;
 
-  constructor(options: IxgbeModelOptions) {
-    const { mac, regions, deviceId = IXGBE_82599_SFP, strict = false } = options;
-    this.doorbells = new Int32Array(options.doorbells ?? new SharedArrayBuffer(BAR0_SIZE)).fill(QUIET);
+  /** `regions`: what it can reach. Throws `ERR_ARGUMENT`. */
+  constructor(options: IxgbeModelOptions, regions: DmaRegions) {
+    const { deviceId = IXGBE_82599_SFP, strict = false } = options;
+    const mac = macBytes(options.mac ?? DEFAULT_MAC);
+    const doorbells = new Int32Array(new SharedArrayBuffer(BAR0_SIZE)).fill(QUIET);
+    this.bars = new Map([
+      [0, { size: BAR0_SIZE, narrow: false, doorbells }],
+      [MSIX.bar, { size: MSIX_BAR_SIZE, narrow: false, doorbells: new Int32Array(0) }],
+    ]);
     this.config = ixgbeConfigSpace({ vendorId: INTEL, deviceId, mac });
     this.#judge = new Judge(IXGBE_RULES, this.#timers, strict);
     this.#registers = new RegisterSpace(BAR0_SIZE, ixgbe as Readonly<Record<string, Register>>, {
@@ -86,12 +84,12 @@ export class IxgbeModel {
       faults: this.faults,
       config: this.config,
       regions,
-      doorbells: this.doorbells,
+      doorbells,
       dmaFaults: 0,
     };
     this.#context = context;
     this.#statistics = new Statistics(context);
-    this.#interrupts = new Interrupts(context);
+    this.#interrupts = new Interrupts(context, new MsixTable(this.config, MSIX, MSIX_BAR_SIZE));
     this.#link = new Link(context, this.#interrupts);
     this.eeprom = new Eeprom(context, eepromImage(mac), mac);
     this.semaphores = new Semaphores(context);
@@ -105,12 +103,10 @@ export class IxgbeModel {
     this.reset();
   }
 
-  /** Model time in nanoseconds. */
   get now(): number {
     return this.#timers.now;
   }
 
-  /** Rules that the driver has broken so far; always empty unless `strict`. */
   get violations(): readonly Violation<IxgbeRule>[] {
     return this.#judge.violations;
   }
@@ -119,7 +115,6 @@ export class IxgbeModel {
     this.#judge.clear();
   }
 
-  /** What is plugged into the port. */
   get wire(): WireEnd | undefined {
     return this.#link.wire;
   }
@@ -129,7 +124,6 @@ export class IxgbeModel {
     this.#link.follow();
   }
 
-  /** Whether the link is up. */
   get linkUp(): boolean {
     return this.#link.up;
   }
@@ -139,49 +133,31 @@ export class IxgbeModel {
     return this.#receive.discarded;
   }
 
-  /** Accesses to memory that is not mapped, since the device was made; each was blocked. */
   get dmaFaults(): number {
     return this.#context.dmaFaults;
   }
 
-  /** Called for each interrupt with its MSI-X vector, or 0 for the interrupt line. */
   set onInterrupt(handler: (vector: number) => void) {
     this.#interrupts.onInterrupt = handler;
   }
 
-  /** Bytes in memory BAR `index`; 0 if there is none. */
-  barSize(index: number): number {
-    return index === 0 ? BAR0_SIZE : index === MSIX_BAR ? MSIX_BAR_SIZE : 0;
-  }
-
-  /** A driver's read of a register in BAR 0, with its side effects; unsigned. */
-  readRegister(offset: number): number {
-    checkRegisterOffset(offset, BAR0_SIZE);
+  read(bar: number, offset: number, _bytes: AccessBytes): number {
     if (this.#gone()) return ALL_ONES;
+    if (bar === MSIX.bar) return this.#interrupts.msix.read(offset);
     this.#control.watchAccess(offset);
     return this.#registers.read(offset);
   }
 
-  /** A driver's write of a register in BAR 0, with its side effects. */
-  writeRegister(offset: number, value: number): void {
-    checkRegisterOffset(offset, BAR0_SIZE);
+  write(bar: number, offset: number, _bytes: AccessBytes, value: number): void {
     if (this.#gone()) return;
+    if (bar === MSIX.bar) {
+      this.#interrupts.msix.write(offset, value);
+      return;
+    }
     this.#control.watchAccess(offset);
     this.#registers.write(offset, value);
   }
 
-  /** A driver's access to the MSI-X table in BAR 4. */
-  readMsix(offset: number): number {
-    checkRegisterOffset(offset, MSIX_BAR_SIZE);
-    return this.#gone() ? ALL_ONES : this.#interrupts.msix.read(offset);
-  }
-
-  writeMsix(offset: number, value: number): void {
-    checkRegisterOffset(offset, MSIX_BAR_SIZE);
-    if (!this.#gone()) this.#interrupts.msix.write(offset, value);
-  }
-
-  /** Moves up to `budget` frames each way; returns how many moved. */
   step(budget: number): number {
     if (this.#removed) return 0;
     this.#link.follow();
@@ -206,12 +182,10 @@ export class IxgbeModel {
     return moved;
   }
 
-  /** Lets `nanoseconds` of model time pass. */
   advance(nanoseconds: number): void {
     this.advanceTo(this.#timers.now + nanoseconds);
   }
 
-  /** Lets model time pass until `nanoseconds`; time never goes back. */
   advanceTo(nanoseconds: number): void {
     this.#timers.advanceTo(nanoseconds);
   }

@@ -20,7 +20,7 @@ import { extract } from '../../datasheet/registers.ts';
 import { DmaTranslator } from '../dma-translator.ts';
 import { fence } from '../fence.ts';
 import type { ModelContext } from './context.ts';
-import type { Faults } from './faults.ts';
+import type { IxgbeFaults } from './faults.ts';
 import { crossesPage, DescriptorRing } from './ring.ts';
 import type { Traffic } from './statistics.ts';
 
@@ -36,7 +36,7 @@ export class ReceiveQueue {
   readonly #context: ModelContext;
   readonly #traffic: Traffic;
   readonly #buffers: DmaTranslator;
-  readonly #faults: Faults;
+  readonly #faults: IxgbeFaults;
   readonly #strict: boolean;
   #bufferSize = 2 * KIBIBYTE;
   #legacy = false;

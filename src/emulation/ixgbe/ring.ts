@@ -7,7 +7,8 @@ import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import type { Register } from '../../datasheet/registers.ts';
 import { type DmaRegion, NOWHERE } from '../dma-regions.ts';
 import { DmaTranslator } from '../dma-translator.ts';
-import { MICROSECOND, type ModelContext, QUIET } from './context.ts';
+import { MICROSECOND } from '../timers.ts';
+import { type ModelContext, QUIET } from './context.ts';
 
 /** From a write of ENABLE until it reads as written: the device finishes what it is doing. */
 const SWITCH_TIME = 10 * MICROSECOND;

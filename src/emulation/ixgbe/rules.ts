@@ -2,15 +2,7 @@
  * The rules that strict mode checks, with the section of the 82599 datasheet (rev 3.4) that states each. `broken` rules
  * leave real hardware in an undefined state or lose data; `advice` costs speed or relies on luck.
  */
-import type { Judge, RuleText } from '../judge.ts';
-
-function broken(section: string, message: string): RuleText {
-  return { section, message, level: 'broken' };
-}
-
-function advice(section: string, message: string): RuleText {
-  return { section, message, level: 'advice' };
-}
+import { advice, broken, type Judge, type RuleText } from '../judge.ts';
 
 /** Every rule by its name; docs/emulation.md has them as a table. */
 export const IXGBE_RULES = {

@@ -4,7 +4,7 @@ import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { extract } from '../../datasheet/registers.ts';
 import type { ModelContext } from './context.ts';
 import { frameCheckSequence } from './crc32.ts';
-import type { Faults } from './faults.ts';
+import type { IxgbeFaults } from './faults.ts';
 import { ABSOLUTE_MAXIMUM, CRC_BYTES, MINIMUM_FRAME, maximumFrame, tagBytes } from './frame.ts';
 import { FrameAssembly } from './frame-assembly.ts';
 import type { Interrupts } from './interrupts.ts';
@@ -23,7 +23,7 @@ export class Transmit implements FrameTaker {
   readonly #traffic: Traffic;
   readonly #interrupts: Interrupts;
   readonly #link: Link;
-  readonly #faults: Faults;
+  readonly #faults: IxgbeFaults;
   #active: readonly TransmitQueue[] = [];
   /** Which of the active queues goes first in the next burst. */
   #turn = 0;

@@ -1,9 +1,9 @@
 /** The devices of a thread, and what can be asked of them. */
 import { IxyError } from '../../errors.ts';
 import { addon } from '../../native/addon.ts';
+import type { AccessBytes, DeviceModel } from '../device-model.ts';
 import { DmaRegions } from '../dma-regions.ts';
-import { macBytes } from '../ixgbe/mac-bytes.ts';
-import { IxgbeModel } from '../ixgbe/model.ts';
+import { createModel } from '../models.ts';
 import { CableRegistry, createWire } from '../wires/index.ts';
 import * as protocol from './protocol.ts';
 
@@ -14,9 +14,9 @@ export class DeviceHost {
   /** Memory that this thread has mapped itself, by device address. */
   readonly #mappings = new Map<number, ArrayBuffer>();
   readonly #cables = new CableRegistry();
-  readonly #models = new Map<number, IxgbeModel>();
+  readonly #models = new Map<number, DeviceModel>();
   /** The same, for the loop. */
-  #running: readonly IxgbeModel[] = [];
+  #running: readonly DeviceModel[] = [];
   #everOpened = false;
 
   /** All devices have been closed again. */
@@ -42,26 +42,16 @@ export class DeviceHost {
     return moved;
   }
 
-  /** A register access; returns what was read. */
-  access(operation: number, device: number, argument: number, value: number): number {
+  /** A driver's read from a BAR, or from configuration space. */
+  read(device: number, space: number, offset: number, bytes: AccessBytes): number {
     const model = this.#model(device);
-    switch (operation) {
-      case protocol.READ_REGISTER:
-        return model.readRegister(argument);
-      case protocol.WRITE_REGISTER:
-        model.writeRegister(argument, value);
-        return 0;
-      case protocol.READ_MSIX:
-        return model.readMsix(argument);
-      case protocol.WRITE_MSIX:
-        model.writeMsix(argument, value);
-        return 0;
-      case protocol.READ_CONFIG:
-        return readConfig(model, argument & 0xffff, argument >>> 16);
-      default:
-        writeConfig(model, argument & 0xffff, argument >>> 16, value);
-        return 0;
-    }
+    return space === protocol.CONFIG_SPACE ? readConfig(model, offset, bytes) : model.read(space, offset, bytes);
+  }
+
+  write(device: number, space: number, offset: number, bytes: AccessBytes, value: number): void {
+    const model = this.#model(device);
+    if (space === protocol.CONFIG_SPACE) writeConfig(model, offset, bytes, value);
+    else model.write(space, offset, bytes, value);
   }
 
   command(command: protocol.Command): protocol.Answer {
@@ -73,8 +63,7 @@ export class DeviceHost {
         this.#unmap(command.address);
         break;
       case 'open':
-        this.#open(command.device, command.spec);
-        break;
+        return { kind: 'opened', bars: this.#open(command.device, command.spec).bars };
       case 'close':
         this.#close(command.device);
         break;
@@ -95,19 +84,19 @@ export class DeviceHost {
     return { kind: 'done' };
   }
 
-  #model(device: number): IxgbeModel {
+  #model(device: number): DeviceModel {
     const model = this.#models.get(device);
     if (!model) throw new IxyError('ERR_CLOSED', 'the device is closed');
     return model;
   }
 
-  #open(device: number, { mac, deviceId, strict, wire, doorbells }: protocol.ThreadedDeviceSpec): void {
-    const end = wire && createWire(wire, this.#cables);
-    const model = new IxgbeModel({ mac: macBytes(mac), deviceId, strict, doorbells, regions: this.#regions });
-    model.wire = end;
+  #open(device: number, { model: kind, options, wire }: protocol.ThreadedDeviceSpec): DeviceModel {
+    const model = createModel(kind, options, this.#regions);
+    model.wire = wire && createWire(wire, this.#cables);
     this.#models.set(device, model);
     this.#running = [...this.#models.values()];
     this.#everOpened = true;
+    return model;
   }
 
   #close(device: number): void {
@@ -144,11 +133,11 @@ function adder(descriptors: readonly number[]): (vector: number) => void {
   };
 }
 
-function readConfig({ config }: IxgbeModel, offset: number, bytes: number): number {
+function readConfig({ config }: DeviceModel, offset: number, bytes: AccessBytes): number {
   return bytes === 1 ? config.read8(offset) : bytes === 2 ? config.read16(offset) : config.read32(offset);
 }
 
-function writeConfig({ config }: IxgbeModel, offset: number, bytes: number, value: number): void {
+function writeConfig({ config }: DeviceModel, offset: number, bytes: AccessBytes, value: number): void {
   if (bytes === 1) config.write8(offset, value);
   else if (bytes === 2) config.write16(offset, value);
   else config.write32(offset, value);

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { IxyError, type IxyErrorCode } from '../../errors.ts';
 import type { DmaMemory } from '../../memory/dma-memory.ts';
+import type { AccessBytes, ModelBar } from '../device-model.ts';
 import { type DomainFollower, EmulatedDomain } from '../iommu.ts';
 import * as protocol from './protocol.ts';
 
@@ -21,6 +22,12 @@ function programFile(): string {
   const path = fileURLToPath(url);
   if (!existsSync(path)) throw new IxyError('ERR_SYSTEM', `${path} is missing; run: npm run build`);
   return path;
+}
+
+/** A device on the thread, as its driver's thread knows it. */
+export interface OpenedDevice {
+  readonly device: number;
+  readonly bars: ReadonlyMap<number, ModelBar>;
 }
 
 /** The thread that `ThreadedPciDevice`s share by name. It begins with its first device and ends with its last. */
@@ -69,17 +76,18 @@ export class EmulationThread implements DomainFollower {
     }
   }
 
-  /** Makes a device; returns its number. Throws what the wire's constructor throws. */
-  open(spec: protocol.ThreadedDeviceSpec): number {
+  /** Makes a device. Throws what the model's or the wire's constructor throws. */
+  open(spec: protocol.ThreadedDeviceSpec): OpenedDevice {
     const device = this.#nextDevice++;
     try {
-      this.command({ kind: 'open', device, spec });
+      const answer = this.command({ kind: 'open', device, spec });
+      if (answer.kind !== 'opened') throw this.#lost('it gave no account of a new device');
+      this.#devices++;
+      return { device, bars: answer.bars };
     } catch (error) {
       if (this.#devices === 0) this.#stop();
       throw error;
     }
-    this.#devices++;
-    return device;
   }
 
   /** Ends a device, and with the last one the thread. Never throws. */
@@ -93,15 +101,16 @@ export class EmulationThread implements DomainFollower {
     if (--this.#devices <= 0) this.#stop();
   }
 
-  /** A register access. Throws `ERR_DEVICE_GONE` if the thread has ended or does not answer. */
-  access(operation: number, device: number, argument: number, value: number): number {
-    const mailbox = this.#mailbox;
-    mailbox[protocol.OPERATION] = operation;
-    mailbox[protocol.DEVICE] = device;
-    mailbox[protocol.ARGUMENT] = argument;
-    mailbox[protocol.VALUE] = value;
-    this.#request();
-    return mailbox[protocol.VALUE] >>> 0;
+  /** Reads from a BAR, or from `CONFIG_SPACE`. Throws `ERR_DEVICE_GONE` if the thread has ended or does not answer. */
+  read(device: number, space: number, offset: number, bytes: AccessBytes): number {
+    this.#access(protocol.READ, device, space, offset, bytes);
+    return this.#mailbox[protocol.VALUE] >>> 0;
+  }
+
+  /** Writes likewise, and waits until it is done. */
+  write(device: number, space: number, offset: number, bytes: AccessBytes, value: number): void {
+    this.#mailbox[protocol.VALUE] = value;
+    this.#access(protocol.WRITE, device, space, offset, bytes);
   }
 
   /** Everything else. Throws what went wrong there. */
@@ -131,6 +140,16 @@ export class EmulationThread implements DomainFollower {
     } catch {
       this.#stop(); // without its thread no device reaches the memory either
     }
+  }
+
+  #access(operation: number, device: number, space: number, offset: number, bytes: AccessBytes): void {
+    const mailbox = this.#mailbox;
+    mailbox[protocol.OPERATION] = operation;
+    mailbox[protocol.DEVICE] = device;
+    mailbox[protocol.SPACE] = space;
+    mailbox[protocol.OFFSET] = offset;
+    mailbox[protocol.BYTES] = bytes;
+    this.#request();
   }
 
   #request(): void {

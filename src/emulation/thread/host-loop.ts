@@ -1,6 +1,7 @@
 /** The loop of a device thread: serve the driver, let the devices work, and rest when there is nothing to do. */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { IxyError } from '../../errors.ts';
+import type { AccessBytes } from '../device-model.ts';
 import type { DeviceHost } from './device-host.ts';
 import * as protocol from './protocol.ts';
 
@@ -58,8 +59,12 @@ function serve(mailbox: Int32Array, host: DeviceHost, port: MessagePort): void {
       const command = receiveMessageOnPort(port)?.message as protocol.Command;
       port.postMessage(host.command(command));
     } else {
-      const { DEVICE, ARGUMENT, VALUE } = protocol;
-      mailbox[VALUE] = host.access(operation, mailbox[DEVICE], mailbox[ARGUMENT], mailbox[VALUE]);
+      const device = mailbox[protocol.DEVICE];
+      const space = mailbox[protocol.SPACE];
+      const offset = mailbox[protocol.OFFSET];
+      const bytes = mailbox[protocol.BYTES] as AccessBytes;
+      if (operation === protocol.READ) mailbox[protocol.VALUE] = host.read(device, space, offset, bytes);
+      else host.write(device, space, offset, bytes, mailbox[protocol.VALUE]);
     }
   } catch (error) {
     port.postMessage(refusal(error));

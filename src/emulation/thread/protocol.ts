@@ -3,9 +3,10 @@
  * request at a time, and the caller waits for the answer: register accesses by numbers, everything else by a message
  * that lies ready in a port. Doorbells do not go through it: they are plain stores in memory that the devices poll.
  */
-import type { Fault, FaultKind } from '../ixgbe/faults.ts';
-import type { IxgbeRule } from '../ixgbe/rules.ts';
+import type { ModelBar } from '../device-model.ts';
+import type { Fault } from '../faults.ts';
 import type { Violation } from '../judge.ts';
+import type { ModelKind, ModelOptions } from '../models.ts';
 import type { WireSpec } from '../wires/index.ts';
 
 // Words of the mailbox.
@@ -13,12 +14,16 @@ import type { WireSpec } from '../wires/index.ts';
 export const STATE = 0;
 export const OPERATION = 1;
 export const DEVICE = 2;
-export const ARGUMENT = 3;
-export const VALUE = 4;
+/** What is accessed: the number of a BAR, or `CONFIG_SPACE`. */
+export const SPACE = 3;
+export const OFFSET = 4;
+/** The access's width. */
+export const BYTES = 5;
+export const VALUE = 6;
 /** Changes with every request, so that a sleeping device thread wakes up. */
-export const WAKE = 5;
+export const WAKE = 7;
 /** The state that the thread ended in: 1 once no answer will ever come. */
-export const ENDED = 6;
+export const ENDED = 8;
 export const MAILBOX_BYTES = 64;
 
 // States.
@@ -29,22 +34,19 @@ export const ANSWERED = 2;
 export const REFUSED = 3;
 
 // Operations.
-export const READ_REGISTER = 0;
-export const WRITE_REGISTER = 1;
-export const READ_MSIX = 2;
-export const WRITE_MSIX = 3;
-/** ARGUMENT: offset, and the access's bytes in bits 16 and up. */
-export const READ_CONFIG = 4;
-export const WRITE_CONFIG = 5;
+export const READ = 0;
+export const WRITE = 1;
 /** A `Command` lies in the port; the answer will too. */
-export const COMMAND = 6;
+export const COMMAND = 2;
 
-export interface ThreadedDeviceSpec {
-  readonly mac: string;
-  readonly deviceId: number;
-  readonly strict: boolean;
+/** As SPACE: what no BAR is numbered. */
+export const CONFIG_SPACE = 6;
+
+/** A device to be made, as plain data. */
+export interface ThreadedDeviceSpec<Kind extends ModelKind = ModelKind> {
+  readonly model: Kind;
+  readonly options: ModelOptions<Kind>;
   readonly wire: WireSpec | undefined;
-  readonly doorbells: SharedArrayBuffer;
 }
 
 export interface MappedMemory {
@@ -66,13 +68,13 @@ export type Command =
   | { readonly kind: 'interrupts'; readonly device: number; readonly descriptors: readonly number[] }
   | { readonly kind: 'inspect'; readonly device: number }
   | { readonly kind: 'inject'; readonly device: number; readonly fault: Fault }
-  | { readonly kind: 'clear-faults'; readonly device: number; readonly fault: FaultKind | undefined };
+  | { readonly kind: 'clear-faults'; readonly device: number; readonly fault: string | undefined };
 
 /** What can be seen of a device beside its registers. */
-export interface DeviceInspection {
-  readonly violations: readonly Violation<IxgbeRule>[];
+export interface DeviceInspection<Rule extends string = string> {
+  readonly violations: readonly Violation<Rule>[];
   readonly linkUp: boolean;
-  /** Frames that no register counts; see `IxgbeModel.discarded`. */
+  /** Frames that no register counts; see `DeviceModel.discarded`. */
   readonly discarded: number;
   /** Accesses to memory that is not mapped. */
   readonly dmaFaults: number;
@@ -80,5 +82,6 @@ export interface DeviceInspection {
 
 export type Answer =
   | { readonly kind: 'done' }
+  | { readonly kind: 'opened'; readonly bars: ReadonlyMap<number, ModelBar> }
   | { readonly kind: 'inspection'; readonly inspection: DeviceInspection }
   | { readonly kind: 'error'; readonly code: string; readonly message: string };

@@ -1,5 +1,5 @@
 /** An emulated NIC on a thread of its own, in real time, as a PciDevice. */
-import { IxyError } from '../../errors.ts';
+import { checkInteger, IxyError } from '../../errors.ts';
 import {
   type DeviceClock,
   PCI_COMMAND,
@@ -9,31 +9,30 @@ import {
   type PciInterrupts,
   type RegisterFile,
 } from '../../pci/pci-device.ts';
-import { wordRegisters } from '../../pci/word-registers.ts';
+import { barRegisters, type RegisterAccess } from '../bar-registers.ts';
+import type { AccessBytes } from '../device-model.ts';
 import type { EmulatedDomain } from '../iommu.ts';
-import { BAR0_SIZE, MSIX_BAR, MSIX_BAR_SIZE } from '../ixgbe/config.ts';
-import { QUIET } from '../ixgbe/context.ts';
-import type { Fault, FaultKind } from '../ixgbe/faults.ts';
-import { DEFAULT_MAC, IXGBE_82599_SFP } from '../ixgbe/model.ts';
-import { checkRegisterOffset } from '../register-offset.ts';
+import type { FaultOf, ModelKind, ModelOptions, RuleOf } from '../models.ts';
 import type { WireSpec } from '../wires/index.ts';
 import { EmulationThread } from './emulation-thread.ts';
 import * as protocol from './protocol.ts';
 import { ThreadedInterrupts } from './threaded-interrupts.ts';
 
-export interface ThreadedDeviceOptions {
-  /** Name in messages. Default 'emulated:ixgbe'. */
+interface ThreadOptions<Kind extends ModelKind> {
+  /** What is emulated. Default 'ixgbe'. */
+  readonly model?: Kind;
+  /** Name in messages. Default 'emulated:' and the model. */
   readonly address?: string;
-  /** MAC address in the EEPROM. Default 02:00:00:82:59:90. */
-  readonly mac?: string;
-  readonly deviceId?: number;
-  /** Record the datasheet's rules that the driver breaks; see `inspect`. Default false: it costs speed. */
+  /** Record the rules that the driver breaks; see `inspect`. Default false: it costs speed. */
   readonly strict?: boolean;
   /** What is plugged into the port. Default: nothing, the link stays down. */
   readonly wire?: WireSpec;
   /** Default: the one that all devices share which are not given another. */
   readonly thread?: EmulationThread;
 }
+
+/** With the options of the model itself. */
+export type ThreadedDeviceOptions<Kind extends ModelKind = 'ixgbe'> = ThreadOptions<Kind> & ModelOptions<Kind>;
 
 const napping = new Int32Array(new SharedArrayBuffer(4));
 const wallClock: DeviceClock = {
@@ -44,7 +43,7 @@ const wallClock: DeviceClock = {
   },
 };
 
-export class ThreadedPciDevice implements PciDevice {
+export class ThreadedPciDevice<Kind extends ModelKind = 'ixgbe'> implements PciDevice {
   readonly address: string;
   readonly vendorId: number;
   readonly deviceId: number;
@@ -59,21 +58,25 @@ export class ThreadedPciDevice implements PciDevice {
   #closed = false;
 
   /** Throws `ERR_ARGUMENT` and whatever the wire's constructor throws. */
-  constructor(options: ThreadedDeviceOptions = {}) {
-    const { address = 'emulated:ixgbe', mac = DEFAULT_MAC, deviceId = IXGBE_82599_SFP, strict = false } = options;
-    const doorbells = new SharedArrayBuffer(BAR0_SIZE);
+  constructor(options: ThreadedDeviceOptions<Kind> = {}) {
+    const model = (options.model ?? 'ixgbe') as Kind;
+    const { address = `emulated:${model}`, wire, thread = EmulationThread.named() } = options;
     this.address = address;
-    this.#thread = options.thread ?? EmulationThread.named();
-    this.#device = this.#thread.open({ mac, deviceId, strict, doorbells, wire: options.wire });
-    this.dma = this.#thread.domain;
-    this.#bars = new Map([
-      [0, this.#registers(BAR0_SIZE, protocol.READ_REGISTER, protocol.WRITE_REGISTER, new Int32Array(doorbells))],
-      [MSIX_BAR, this.#registers(MSIX_BAR_SIZE, protocol.READ_MSIX, protocol.WRITE_MSIX, new Int32Array(0))],
-    ]);
+    this.#thread = thread;
+    // All options go to the model, which takes its own; but a thread could not be sent.
+    const modelOptions: ModelOptions<Kind> = { ...options, thread: undefined };
+    const { device, bars } = thread.open({ model, wire, options: modelOptions });
+    this.#device = device;
+    this.dma = thread.domain;
+    const access: RegisterAccess = {
+      read: (bar, offset, bytes) => this.#read(bar, offset, bytes),
+      write: (bar, offset, bytes, value) => this.#write(bar, offset, bytes, value),
+    };
+    this.#bars = new Map(Array.from(bars, ([index, bar]) => [index, barRegisters(address, index, bar, access)]));
     this.config = this.#configSpace();
     this.interrupts = new ThreadedInterrupts({
       config: this.config,
-      msixTable: this.bar(MSIX_BAR),
+      bar: (index) => this.bar(index),
       announce: (descriptors) => this.#thread.command({ kind: 'interrupts', device: this.#device, descriptors }),
     });
     this.vendorId = this.config.read16(0);
@@ -82,7 +85,7 @@ export class ThreadedPciDevice implements PciDevice {
 
   bar(index: number): RegisterFile {
     const file = this.#bars.get(index);
-    if (!file) throw new IxyError('ERR_ARGUMENT', `${this.address}: the device has no memory BAR ${index}`);
+    if (!file) throw new IxyError('ERR_ARGUMENT', `${this.address}: the device has no BAR ${index}`);
     return file;
   }
 
@@ -92,18 +95,18 @@ export class ThreadedPciDevice implements PciDevice {
   }
 
   /** Broken rules, link and uncounted frames, as they are now. */
-  inspect(): protocol.DeviceInspection {
+  inspect(): protocol.DeviceInspection<RuleOf<Kind>> {
     const answer = this.#thread.command({ kind: 'inspect', device: this.#device });
-    if (answer.kind === 'inspection') return answer.inspection;
+    if (answer.kind === 'inspection') return answer.inspection as protocol.DeviceInspection<RuleOf<Kind>>;
     throw new IxyError('ERR_DEVICE_GONE', `${this.address}: the device gave no account of itself`);
   }
 
-  injectFault(fault: Fault): void {
+  injectFault(fault: FaultOf<Kind>): void {
     this.#thread.command({ kind: 'inject', device: this.#device, fault });
   }
 
   /** Disarms one kind of fault, or all. */
-  clearFaults(fault?: FaultKind): void {
+  clearFaults(fault?: FaultOf<Kind>['kind']): void {
     this.#thread.command({ kind: 'clear-faults', device: this.#device, fault });
   }
 
@@ -118,32 +121,25 @@ export class ThreadedPciDevice implements PciDevice {
     this.#thread.close(this.#device);
   }
 
-  #access(operation: number, argument: number, value: number): number {
-    if (this.#closed) throw new IxyError('ERR_CLOSED', `${this.address}: the device is closed`);
-    return this.#thread.access(operation, this.#device, argument, value);
+  #read(space: number, offset: number, bytes: AccessBytes): number {
+    this.#checkOpen();
+    return this.#thread.read(this.#device, space, offset, bytes);
   }
 
-  #registers(size: number, read: number, write: number, doorbells: Int32Array): RegisterFile {
-    return wordRegisters(this.address, {
-      size,
-      doorbells: doorbells.fill(QUIET),
-      read32: (offset) => {
-        checkRegisterOffset(offset, size);
-        return this.#access(read, offset, 0);
-      },
-      write32: (offset, value) => {
-        checkRegisterOffset(offset, size);
-        this.#access(write, offset, value | 0);
-      },
-    });
+  #write(space: number, offset: number, bytes: AccessBytes, value: number): void {
+    this.#checkOpen();
+    this.#thread.write(this.#device, space, offset, bytes, value);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new IxyError('ERR_CLOSED', `${this.address}: the device is closed`);
   }
 
   #configSpace(): PciConfigSpace {
-    const read = (bytes: number) => (offset: number) =>
-      this.#access(protocol.READ_CONFIG, configArgument(offset, bytes), 0);
-    const write = (bytes: number) => (offset: number, value: number) => {
-      this.#access(protocol.WRITE_CONFIG, configArgument(offset, bytes), value | 0);
-    };
+    const read = (bytes: AccessBytes) => (offset: number) =>
+      this.#read(protocol.CONFIG_SPACE, checkedConfigOffset(offset), bytes);
+    const write = (bytes: AccessBytes) => (offset: number, value: number) =>
+      this.#write(protocol.CONFIG_SPACE, checkedConfigOffset(offset), bytes, value);
     return {
       read8: read(1),
       read16: read(2),
@@ -155,7 +151,8 @@ export class ThreadedPciDevice implements PciDevice {
   }
 }
 
-function configArgument(offset: number, bytes: number): number {
-  if (Number.isInteger(offset) && offset >= 0 && offset < 2 ** 16) return offset | (bytes << 16);
-  throw new IxyError('ERR_ARGUMENT', `an offset in configuration space must be from 0 to 65535, found ${offset}`);
+/** As far as the mailbox needs: the model knows the size. */
+function checkedConfigOffset(offset: number): number {
+  checkInteger('an offset in configuration space', offset, 0, 0xffff);
+  return offset;
 }

@@ -2,24 +2,28 @@
 import { checkInteger, IxyError } from '../../errors.ts';
 import { EventInterrupt } from '../../pci/descriptor-interrupt.ts';
 import type { Interrupt, PciConfigSpace, PciInterrupts, RegisterFile } from '../../pci/pci-device.ts';
-import { MSIX_VECTORS } from '../ixgbe/config.ts';
-import { setUpMsix } from '../ixgbe/msix-setup.ts';
+import { type MsixCapability, msixCapability } from '../msix-capability.ts';
+import { setUpMsix } from '../msix-setup.ts';
 
 export interface InterruptTarget {
   readonly config: PciConfigSpace;
-  readonly msixTable: RegisterFile;
+  bar(index: number): RegisterFile;
   /** Has the device add to these eventfds from now on, one per vector. */
   announce(descriptors: readonly number[]): void;
 }
 
 export class ThreadedInterrupts implements PciInterrupts {
-  readonly kind = 'msix';
-  readonly maximum = MSIX_VECTORS;
+  readonly kind: 'msix' | 'intx';
+  readonly maximum: number;
   readonly #target: InterruptTarget;
+  readonly #capability: MsixCapability | undefined;
   #enabled: readonly EventInterrupt[] = [];
 
   constructor(target: InterruptTarget) {
     this.#target = target;
+    this.#capability = msixCapability(target.config);
+    this.kind = this.#capability ? 'msix' : 'intx';
+    this.maximum = this.#capability?.vectors ?? 1;
   }
 
   enable(vectors: number): readonly Interrupt[] {
@@ -50,7 +54,10 @@ export class ThreadedInterrupts implements PciInterrupts {
   }
 
   #setUp(vectors: number): void {
-    const { config, msixTable } = this.#target;
-    setUpMsix(config, (offset, value) => msixTable.write32(offset, value), vectors);
+    const capability = this.#capability;
+    if (!capability) return;
+    const { config } = this.#target;
+    const table = this.#target.bar(capability.bar);
+    setUpMsix({ config, capability, write: (offset, value) => table.write32(offset, value) }, vectors);
   }
 }

@@ -1,4 +1,4 @@
-import { parseMac, writeMac } from '../../packets/addresses.ts';
+import { parseMac, writeMac } from '../packets/addresses.ts';
 
 /** The six bytes of 'aa:bb:cc:dd:ee:ff'. Throws `ERR_ARGUMENT`. */
 export function macBytes(text: string): Uint8Array {
