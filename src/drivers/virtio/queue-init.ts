@@ -1,0 +1,97 @@
+/** What a packet queue of virtio-net is made from: its ring's memory and format, and the features that choose its bursts. */
+import { packedLayout } from '../../datasheet/virtio/packed-ring.ts';
+import { LEGACY_PAGE } from '../../datasheet/virtio/pci.ts';
+import { splitLayout } from '../../datasheet/virtio/split-ring.ts';
+import type { DmaBlock } from '../../memory/dma-heap.ts';
+import type { DmaDomain } from '../../memory/dma-memory.ts';
+import type { PacketPool } from '../../memory/packet-pool.ts';
+import type { QueueAddresses } from './transport.ts';
+
+/** Format of a virtqueue: split (virtio 1.2, section 2.7) or packed (2.8). */
+export type RingKind = 'split' | 'packed';
+
+/** What was negotiated, as far as packets and their rings are concerned. */
+export interface RingFeatures {
+  /** IN_ORDER: the device uses buffers in the order in which they were made available (2.7.9, 2.8.10). */
+  readonly inOrder: boolean;
+  /** EVENT_IDX: either side names the index from which on it wants to be notified (2.7.7, 2.7.10). */
+  readonly eventIndex: boolean;
+  /** MRG_RXBUF: a frame may be spread over several receive buffers (5.1.6.4). */
+  readonly mergeable: boolean;
+  /** GUEST_CSUM: received packets may have been verified, or lack their checksum (5.1.6.4). */
+  readonly receiveChecksum: boolean;
+  /** CSUM: the device completes checksums (5.1.6.2). Without, the driver does. */
+  readonly transmitChecksum: boolean;
+  /** Bytes of the header in front of each packet: 10 on legacy devices without MRG_RXBUF (5.1.6.1). */
+  readonly headerBytes: 10 | 12;
+  /** Legacy devices without ANY_LAYOUT: the header has a descriptor of its own (5.1.6.6), which halves the ring's packets. */
+  readonly separateHeader: boolean;
+}
+
+/** What both directions need. */
+export interface QueueInit {
+  /** `queueBytes(kind, size)` bytes, zeroed, at a multiple of QUEUE_ALIGNMENT. Whoever allocated it frees it, after `reclaim`. */
+  readonly memory: DmaBlock;
+  /** The device's address of that memory. */
+  readonly address: number;
+  /** Descriptors: 2 … 32768; of split rings a power of two. */
+  readonly size: number;
+  readonly kind: RingKind;
+  readonly features: RingFeatures;
+  /** The device's address space. Pools are retained in it until `reclaim`. */
+  readonly domain: DmaDomain;
+  /** Bytes in the longest frame, without CRC and without the virtio header. */
+  readonly maximumFrame: number;
+  /**
+   * Told once, with a sentence's end («used id 700, which no descriptor has»), if the device breaks the ring's rules. The
+   * queue has then stopped: it takes and gives nothing until `reclaim`, and the device must be reset. May not throw.
+   */
+  readonly onBroken: (reason: string) => void;
+}
+
+export interface RxQueueInit extends QueueInit {
+  /** Where buffers come from. */
+  readonly pool: PacketPool;
+}
+
+export type TxQueueInit = QueueInit;
+
+/** What a queue's memory must be aligned to: the legacy layout's page (2.7.2), which suits all others. */
+export const QUEUE_ALIGNMENT = LEGACY_PAGE;
+
+/** Room for a header that does not lie in front of its packet, by descriptor. */
+export const HEADER_STRIDE = 16;
+
+/** Bytes of memory that a queue takes: the ring, and behind it a header for each descriptor. */
+export function queueBytes(kind: RingKind, size: number): number {
+  return headersOffset(kind, size) + HEADER_STRIDE * size;
+}
+
+/** Where the headers begin in a queue's memory. */
+export function headersOffset(kind: RingKind, size: number): number {
+  const { bytes } = kind === 'split' ? splitLayout(size) : packedLayout(size);
+  return Math.ceil(bytes / HEADER_STRIDE) * HEADER_STRIDE;
+}
+
+/** The device's addresses of the parts of a queue whose memory begins at `address`. */
+export function queueAddresses(kind: RingKind, size: number, address: number): QueueAddresses {
+  if (kind === 'packed') {
+    const { descriptors, driver, device } = packedLayout(size);
+    return { descriptors: address + descriptors, driver: address + driver, device: address + device };
+  }
+  const { descriptors, available, used } = splitLayout(size);
+  return { descriptors: address + descriptors, driver: address + available, device: address + used };
+}
+
+/*
+ * The queues' common surface, in the order of their life:
+ *
+ *   new VirtioRxQueue(init)     nothing is written yet but the pool retained; `addresses` says what to tell the device
+ *   start(notify)               writes the descriptors, compiles the bursts; `notify` rings the doorbell
+ *   fill()                      receive only, after DRIVER_OK: makes all buffers available, and rings
+ *   receive / transmit          see NetRxQueue and NetTxQueue
+ *   enableInterrupt()           receive only: the next used buffer interrupts; `receive` once more before sleeping
+ *   disableInterrupt()          receive only; also the state after `start`
+ *   stop()                      from now on bursts do nothing
+ *   reclaim()                   the device was reset: all packets go back to their pools, and the pools back
+ */
