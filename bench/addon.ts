@@ -8,15 +8,25 @@ export interface Baseline {
 }
 
 export interface Completion {
-  /** Completes the rings, then times `loop(packets)`; returns ticks. */
+  /** Completes the rings, then times `loop(packets)`; returns ticks. `transmitTail`: of use to the 82599 only. */
   time(packets: number, transmitTail: number, loop: (packets: number) => void): number;
 }
 
+export type NewBaseline = new (ringSize: number, packets: number, batch: number) => Baseline;
+/** The queues' memory in 32-bit words, and the number of descriptors in each. */
+export type NewCompletion = new (receive: Int32Array, transmit: Int32Array, size: number) => Completion;
+
 export interface BenchAddon {
   readonly ticksPerNanosecond: number;
-  readonly Classic: new (ringSize: number, packets: number, batch: number) => Baseline;
-  readonly Native: new (ringSize: number, packets: number, batch: number) => Baseline;
-  readonly Completion: new (receiveRing: Int32Array, transmitRing: Int32Array, size: number) => Completion;
+  readonly IxgbeClassic: NewBaseline;
+  readonly IxgbeNative: NewBaseline;
+  readonly SplitClassic: NewBaseline;
+  readonly SplitNative: NewBaseline;
+  readonly PackedClassic: NewBaseline;
+  readonly PackedNative: NewBaseline;
+  readonly IxgbeCompletion: NewCompletion;
+  readonly SplitCompletion: NewCompletion;
+  readonly PackedCompletion: NewCompletion;
 }
 
 /** The addon, which `npm run bench` has built. */

@@ -6,8 +6,10 @@
 #include <chrono>
 #include <memory>
 
-#include "classic.h"
-#include "native.h"
+#include "ixgbe-classic.h"
+#include "ixgbe-native.h"
+#include "virtio-classic.h"
+#include "virtio-native.h"
 
 namespace {
 
@@ -52,28 +54,24 @@ class Baseline : public Napi::ObjectWrap<Baseline<Contestant>> {
   std::unique_ptr<Contestant> contestant_;
 };
 
-/// new Completion(receiveRing, transmitRing, size): the device's side of rings that belong to JavaScript.
-class Completion : public Napi::ObjectWrap<Completion> {
+/// A stand-in for the device, over rings that belong to JavaScript. Subclasses say which.
+template <typename Self>
+class Completion : public Napi::ObjectWrap<Self> {
  public:
-  static Napi::Function Define(Napi::Env env) {
-    return DefineClass(env, "Completion", {InstanceMethod("time", &Completion::Time)});
+  static Napi::Function Define(Napi::Env env, const char* name) {
+    return Self::DefineClass(env, name, {Self::InstanceMethod("time", &Completion::Time)});
   }
 
-  explicit Completion(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Completion>(info) {
-    const auto ring = [&info](size_t i) {
-      return reinterpret_cast<bench::Descriptor*>(info[i].As<Napi::Int32Array>().Data());
-    };
+  explicit Completion(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Self>(info) {
     receive_ = Napi::Persistent(info[0].As<Napi::Object>());
     transmit_ = Napi::Persistent(info[1].As<Napi::Object>());
-    device_ = std::make_unique<bench::Device>(
-        bench::Rings{ring(0), ring(1), info[2].As<Napi::Number>().Uint32Value()});
   }
 
  private:
   /// time(packets, transmitTail, loop): completes the rings, then times loop(packets); returns ticks.
   Napi::Value Time(const Napi::CallbackInfo& info) {
-    device_->Transmit(info[1].As<Napi::Number>().Uint32Value());
-    device_->Receive(info[0].As<Napi::Number>().Uint32Value());
+    static_cast<Self*>(this)->Complete(info[0].As<Napi::Number>().Uint32Value(),
+                                       info[1].As<Napi::Number>().Uint32Value());
     const napi_env env = info.Env();
     const napi_value loop = info[2];
     const napi_value argument = info[0];
@@ -87,8 +85,53 @@ class Completion : public Napi::ObjectWrap<Completion> {
 
   Napi::ObjectReference receive_;
   Napi::ObjectReference transmit_;
-  std::unique_ptr<bench::Device> device_;
 };
+
+/// Where an Int32Array's elements lie.
+template <typename T>
+T* Elements(const Napi::Value& value) {
+  return reinterpret_cast<T*>(value.As<Napi::Int32Array>().Data());
+}
+
+/// new IxgbeCompletion(receiveRing, transmitRing, size)
+class IxgbeCompletion : public Completion<IxgbeCompletion> {
+ public:
+  explicit IxgbeCompletion(const Napi::CallbackInfo& info)
+      : Completion(info), device_({Elements<bench::Descriptor>(info[0]), Elements<bench::Descriptor>(info[1]),
+                                   info[2].As<Napi::Number>().Uint32Value()}) {}
+
+  void Complete(uint32_t packets, uint32_t transmit_tail) {
+    device_.Transmit(transmit_tail);
+    device_.Receive(packets);
+  }
+
+ private:
+  bench::IxgbeDevice device_;
+};
+
+/// new …Completion(receiveQueue, transmitQueue, size): queues as laid out in virtio-rings.h. The tail is of no use here.
+template <typename Queue, typename Device>
+class VirtioCompletion : public Completion<VirtioCompletion<Queue, Device>> {
+ public:
+  explicit VirtioCompletion(const Napi::CallbackInfo& info)
+      : Completion<VirtioCompletion>(info), receive_(QueueAt(info[0], info[2])), transmit_(QueueAt(info[1], info[2])) {}
+
+  void Complete(uint32_t packets, uint32_t) {
+    transmit_.Use(UINT32_MAX, 0);
+    receive_.Use(packets, bench::kFrameLength + bench::kNetHeader);
+  }
+
+ private:
+  static Queue QueueAt(const Napi::Value& memory, const Napi::Value& size) {
+    return Queue::At(Elements<uint8_t>(memory), size.As<Napi::Number>().Uint32Value());
+  }
+
+  Device receive_;
+  Device transmit_;
+};
+
+using SplitCompletion = VirtioCompletion<bench::SplitQueue, bench::SplitDevice>;
+using PackedCompletion = VirtioCompletion<bench::PackedQueue, bench::PackedDevice>;
 
 /// allocate(bytes): the same memory as the baselines have, for JavaScript.
 Napi::Value Allocate(const Napi::CallbackInfo& info) {
@@ -99,10 +142,16 @@ Napi::Value Allocate(const Napi::CallbackInfo& info) {
 
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("ticksPerNanosecond", Napi::Number::New(env, TicksPerNanosecond()));
-  exports.Set("Classic", Baseline<bench::Classic>::Define(env, "Classic"));
-  exports.Set("Native", Baseline<bench::Native>::Define(env, "Native"));
+  exports.Set("IxgbeClassic", Baseline<bench::IxgbeClassic>::Define(env, "IxgbeClassic"));
+  exports.Set("IxgbeNative", Baseline<bench::IxgbeNative>::Define(env, "IxgbeNative"));
+  exports.Set("SplitClassic", Baseline<bench::VirtioClassic<bench::ClassicSplitQueue>>::Define(env, "SplitClassic"));
+  exports.Set("SplitNative", Baseline<bench::VirtioNative<bench::NativeSplit>>::Define(env, "SplitNative"));
+  exports.Set("PackedClassic", Baseline<bench::VirtioClassic<bench::ClassicPackedQueue>>::Define(env, "PackedClassic"));
+  exports.Set("PackedNative", Baseline<bench::VirtioNative<bench::NativePacked>>::Define(env, "PackedNative"));
   exports.Set("allocate", Napi::Function::New(env, Allocate, "allocate"));
-  exports.Set("Completion", Completion::Define(env));
+  exports.Set("IxgbeCompletion", IxgbeCompletion::Define(env, "IxgbeCompletion"));
+  exports.Set("SplitCompletion", SplitCompletion::Define(env, "SplitCompletion"));
+  exports.Set("PackedCompletion", PackedCompletion::Define(env, "PackedCompletion"));
   return exports;
 }
 

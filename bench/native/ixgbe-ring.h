@@ -1,13 +1,10 @@
 // Descriptor rings in memory, as an 82599 has them, and the stand-in for the device that completes them between timed
 // sections. Both C++ baselines and the TypeScript driver run on these rings and are completed by this code.
 #pragma once
-#include <sys/mman.h>
-
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
-#include <memory>
+
+#include "memory.h"
 
 namespace bench {
 
@@ -16,7 +13,6 @@ constexpr uint32_t kEndOfPacket = 2;           // EOP in a receive write-back
 constexpr uint32_t kReceiveErrors = 0xff000000;
 constexpr uint32_t kReportStatus = 0x08000000; // RS in a transmit command
 constexpr uint32_t kTransmitCommand = 0x20000000 | 0x02000000 | 0x01000000 | 0x00300000; // DEXT, IFCS, EOP, data
-constexpr uint32_t kFrameLength = 60;
 
 /// Four words: the advanced formats of the 82599 datasheet, 7.1.6 and 7.2.3.
 using Descriptor = uint32_t[4];
@@ -34,9 +30,9 @@ struct Rings {
 };
 
 /// What the device would have done by now.
-class Device {
+class IxgbeDevice {
  public:
-  explicit Device(Rings rings) : rings_(rings) {}
+  explicit IxgbeDevice(Rings rings) : rings_(rings) {}
 
   /// `count` frames arrive in the descriptors that follow the last ones.
   void Receive(uint32_t count) {
@@ -62,22 +58,5 @@ class Device {
   uint32_t receive_head_ = 0;
   uint32_t transmit_head_ = 0;
 };
-
-/// Zeroed memory, aligned like a huge page so that every contestant has the same luck with cache sets.
-struct AlignedDelete {
-  void operator()(void* memory) const { std::free(memory); }
-};
-using Memory = std::unique_ptr<uint8_t, AlignedDelete>;
-
-inline Memory Allocate(size_t bytes) {
-  constexpr size_t kAlignment = 2 << 20;
-  const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  auto* memory = static_cast<uint8_t*>(std::aligned_alloc(kAlignment, rounded));
-  if (memory) {
-    madvise(memory, rounded, MADV_HUGEPAGE);
-    std::memset(memory, 0, rounded);
-  }
-  return Memory(memory);
-}
 
 } // namespace bench

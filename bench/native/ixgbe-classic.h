@@ -1,31 +1,20 @@
-// The way a userspace driver in C is usually written: a packet is a pointer to a buffer whose first cache line holds its
-// metadata, buffers lie 2048 bytes apart, the pool is a stack of indices, each transmit descriptor asks for a report.
-// Such a driver is a library: the pool's functions are another file's, the bursts are reached through the device's table
-// of operations, and descriptors are volatile. The noinline marks stand for those borders.
+// An 82599 driver as it is usually written in C: each transmit descriptor asks for a report. The bursts are reached through
+// the device's table of operations, and descriptors are volatile; the noinline marks stand for the former.
 #pragma once
-#include <vector>
-
-#include "ring.h"
+#include "classic-pool.h"
+#include "ixgbe-ring.h"
 
 namespace bench {
 
-class Classic {
+class IxgbeClassic {
  public:
-  Classic(uint32_t ring_size, uint32_t packets, uint32_t batch)
-      : size_(ring_size), batch_(batch), memory_(Allocate(size_t{packets} * kBufferSize)),
-        ring_memory_(Allocate(2 * ring_size * sizeof(Descriptor))), free_(packets), burst_(batch),
-        received_(ring_size), sent_(ring_size),
+  IxgbeClassic(uint32_t ring_size, uint32_t packets, uint32_t batch)
+      : size_(ring_size), batch_(batch), pool_(packets), ring_memory_(Allocate(2 * ring_size * sizeof(Descriptor))),
+        burst_(batch), received_(ring_size), sent_(ring_size),
         rings_{reinterpret_cast<Descriptor*>(ring_memory_.get()),
                reinterpret_cast<Descriptor*>(ring_memory_.get()) + ring_size, ring_size},
         device_(rings_) {
-    for (uint32_t i = 0; i < packets; i++) {
-      auto* packet = reinterpret_cast<Packet*>(memory_.get() + size_t{i} * kBufferSize);
-      packet->address = reinterpret_cast<uint64_t>(packet);
-      packet->index = i;
-      free_[i] = i;
-    }
-    top_ = packets;
-    for (uint32_t i = 0; i < ring_size; i++) Arm(i, AllocatePacket());
+    for (uint32_t i = 0; i < ring_size; i++) Arm(i, pool_.AllocatePacket());
     receive_tail_.store(ring_size - 1);
   }
 
@@ -39,31 +28,14 @@ class Classic {
       const uint32_t received = Receive(burst_.data(), batch_);
       for (uint32_t i = 0; i < received; i++) burst_[i]->data[6]++;
       const uint32_t sent = Transmit(burst_.data(), received);
-      for (uint32_t i = sent; i < received; i++) FreePacket(burst_[i]);
+      for (uint32_t i = sent; i < received; i++) pool_.FreePacket(burst_[i]);
       done += received;
     }
   }
 
  private:
-  static constexpr size_t kBufferSize = 2048;
+  using Packet = ClassicPool::Packet;
   static constexpr uint32_t kCleanBatch = 32;
-
-  struct Packet {
-    uint64_t address;
-    Classic* pool;
-    uint32_t index;
-    uint32_t length;
-    uint8_t reserved[40];
-    uint8_t data[];
-  };
-  static_assert(sizeof(Packet) == 64, "the header fills one cache line");
-
-  __attribute__((noinline)) Packet* AllocatePacket() {
-    if (top_ == 0) return nullptr;
-    return reinterpret_cast<Packet*>(memory_.get() + size_t{free_[--top_]} * kBufferSize);
-  }
-
-  __attribute__((noinline)) void FreePacket(Packet* packet) { free_[top_++] = packet->index; }
 
   void Arm(uint32_t index, Packet* packet) {
     const uint64_t address = packet->address + offsetof(Packet, data);
@@ -84,7 +56,7 @@ class Classic {
       if (!(status & kDone)) break;
       if (!(status & kEndOfPacket) || (status & kReceiveErrors)) std::abort();
       Packet* packet = received_[index];
-      Packet* fresh = AllocatePacket();
+      Packet* fresh = pool_.AllocatePacket();
       if (!fresh) break;
       packet->length = descriptor[3] & 0xffff;
       Arm(index, fresh);
@@ -106,7 +78,7 @@ class Classic {
       const uint32_t last = (clean_index_ + kCleanBatch - 1) & (size_ - 1);
       if (!(ReadStatus(rings_.transmit[last][3]) & kDone)) return;
       for (uint32_t i = clean_index_;; i = (i + 1) & (size_ - 1)) {
-        FreePacket(sent_[i]);
+        pool_.FreePacket(sent_[i]);
         if (i == last) break;
       }
       clean_index_ = (last + 1) & (size_ - 1);
@@ -137,15 +109,13 @@ class Classic {
 
   uint32_t size_;
   uint32_t batch_;
-  Memory memory_;
+  ClassicPool pool_;
   Memory ring_memory_;
-  std::vector<uint32_t> free_;
-  uint32_t top_ = 0;
   std::vector<Packet*> burst_;
   std::vector<Packet*> received_;
   std::vector<Packet*> sent_;
   Rings rings_;
-  Device device_;
+  IxgbeDevice device_;
   uint32_t receive_index_ = 0;
   uint32_t transmit_index_ = 0;
   uint32_t clean_index_ = 0;

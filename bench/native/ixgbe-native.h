@@ -2,26 +2,19 @@
 // are re-armed and cleaned in blocks of 32, one transmit descriptor in 32 asks for a report. What a compiler makes of it,
 // inlined into the caller's loop, is the floor that the TypeScript driver is measured against.
 #pragma once
-#include <vector>
-
-#include "ring.h"
+#include "ixgbe-ring.h"
+#include "native-pool.h"
 
 namespace bench {
 
-class Native {
+class IxgbeNative {
  public:
-  Native(uint32_t ring_size, uint32_t packets, uint32_t batch)
-      : mask_(ring_size - 1), batch_(batch), memory_(Allocate(size_t{packets} * kStride)),
-        ring_memory_(Allocate(2 * ring_size * sizeof(Descriptor))), address_(packets), length_(packets),
-        headroom_(packets, kHeadroom), free_(packets), burst_(batch), received_(ring_size), sent_(ring_size),
+  IxgbeNative(uint32_t ring_size, uint32_t packets, uint32_t batch)
+      : mask_(ring_size - 1), batch_(batch), pool_(packets),
+        ring_memory_(Allocate(2 * ring_size * sizeof(Descriptor))), burst_(batch), received_(ring_size), sent_(ring_size),
         rings_{reinterpret_cast<Descriptor*>(ring_memory_.get()),
                reinterpret_cast<Descriptor*>(ring_memory_.get()) + ring_size, ring_size},
         device_(rings_), empty_(ring_size), idle_(ring_size - 1) {
-    for (uint32_t i = 0; i < packets; i++) {
-      address_[i] = reinterpret_cast<uint64_t>(memory_.get() + size_t{i} * kStride + kHeadroom);
-      free_[i] = packets - 1 - i;
-    }
-    top_ = packets;
     Rearm();
   }
 
@@ -33,48 +26,31 @@ class Native {
   __attribute__((noinline)) void Drain(uint32_t count) {
     for (uint32_t done = 0; done < count;) {
       const uint32_t received = Receive(burst_.data(), batch_);
-      for (uint32_t i = 0; i < received; i++) {
-        const uint32_t packet = burst_[i];
-        memory_.get()[packet * kStride + headroom_[packet] + 6]++;
-      }
+      for (uint32_t i = 0; i < received; i++) pool_.Data(burst_[i])[6]++;
       const uint32_t sent = Transmit(burst_.data(), received);
-      Give(burst_.data() + sent, received - sent);
+      pool_.Give(burst_.data() + sent, received - sent);
       done += received;
     }
   }
 
  private:
-  static constexpr size_t kStride = 2112;
-  static constexpr uint16_t kHeadroom = 64;
   static constexpr uint32_t kBlock = 32;
   static constexpr uint32_t kMinimumLength = 17;
-  static constexpr uint32_t kMaximumLength = kStride - kHeadroom;
+  static constexpr uint32_t kMaximumLength = NativePool::kDataSize;
 
   static void Write(uint32_t* descriptor, uint64_t first, uint64_t second) {
     std::memcpy(descriptor, &first, sizeof first);
     std::memcpy(descriptor + 2, &second, sizeof second);
   }
 
-  void Take(uint32_t* target, uint32_t count) {
-    uint32_t top = top_;
-    for (uint32_t i = 0; i < count; i++) target[i] = free_[--top];
-    top_ = top;
-  }
-
-  void Give(const uint32_t* source, uint32_t count) {
-    uint32_t top = top_;
-    for (uint32_t i = 0; i < count; i++) free_[top++] = source[i];
-    top_ = top;
-  }
-
   void Rearm() {
     const uint32_t before = receive_index_armed_;
     const uint32_t mask = mask_;
     uint32_t tail = before;
-    for (; empty_ >= 2 * kBlock && top_ >= kBlock; empty_ -= kBlock) {
-      Take(&received_[tail], kBlock);
+    for (; empty_ >= 2 * kBlock && pool_.top >= kBlock; empty_ -= kBlock) {
+      pool_.Take(&received_[tail], kBlock);
       for (uint32_t i = tail; i < tail + kBlock; i++) {
-        Write(rings_.receive[i], address_[received_[i]], 0);
+        Write(rings_.receive[i], pool_.address[received_[i]], 0);
       }
       tail = (tail + kBlock) & mask;
     }
@@ -98,10 +74,10 @@ class Native {
       const uint32_t length = descriptor[3] & 0xffff;
       index = (index + 1) & mask;
       if ((status & (kEndOfPacket | kReceiveErrors)) != kEndOfPacket || length - 1 >= kMaximumLength) {
-        Give(&packet, 1);
+        pool_.Give(&packet, 1);
         continue;
       }
-      length_[packet] = static_cast<uint16_t>(length);
+      pool_.length[packet] = static_cast<uint16_t>(length);
       packets[count++] = packet;
     }
     receive_index_ = index;
@@ -115,7 +91,7 @@ class Native {
     for (;;) {
       if (idle_ + kBlock > mask_) return;
       if (!(ReadStatus(rings_.transmit[clean_index_ + kBlock - 1][3]) & kDone)) return;
-      Give(&sent_[clean_index_], kBlock);
+      pool_.Give(&sent_[clean_index_], kBlock);
       clean_index_ = (clean_index_ + kBlock) & mask_;
       idle_ += kBlock;
       if (clean_index_ == before) return;
@@ -130,9 +106,9 @@ class Native {
     uint32_t index = transmit_index_;
     for (uint32_t i = 0; i < count; i++) {
       const uint32_t packet = packets[i];
-      const uint64_t length = length_[packet];
+      const uint64_t length = pool_.length[packet];
       if (length - kMinimumLength > kMaximumLength - kMinimumLength) std::abort();
-      Write(rings_.transmit[index], address_[packet], length << 46 | kTransmitCommand | length);
+      Write(rings_.transmit[index], pool_.address[packet], length << 46 | kTransmitCommand | length);
       sent_[index] = packet;
       index = (index + 1) & mask;
     }
@@ -147,18 +123,13 @@ class Native {
 
   uint32_t mask_;
   uint32_t batch_;
-  Memory memory_;
+  NativePool pool_;
   Memory ring_memory_;
-  std::vector<uint64_t> address_;
-  std::vector<uint16_t> length_;
-  std::vector<uint16_t> headroom_;
-  std::vector<uint32_t> free_;
-  uint32_t top_ = 0;
   std::vector<uint32_t> burst_;
   std::vector<uint32_t> received_;
   std::vector<uint32_t> sent_;
   Rings rings_;
-  Device device_;
+  IxgbeDevice device_;
   uint32_t empty_;
   uint32_t idle_;
   uint32_t receive_index_ = 0;
