@@ -3,8 +3,9 @@
 # missing, and Debian's kernel, which is unpacked into build-vm/ and never installed. What is there already stays as it is;
 # to begin anew, or for a newer kernel: rm -r build-vm
 #
-#   scripts/vm-setup.sh             what most tests need
-#   scripts/vm-setup.sh --noiommu   also VFIO modules with its no-IOMMU mode, which Debian leaves out; takes a minute
+#   scripts/vm-setup.sh                what most tests need
+#   scripts/vm-setup.sh --noiommu      also VFIO modules with its no-IOMMU mode, which Debian leaves out; takes a minute
+#   scripts/vm-setup.sh --newer-qemu   also the newest QEMU that Debian's backports have, with libraries of its own
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=$PWD/build-vm
@@ -16,7 +17,8 @@ root_modules=(virtio_pci 9p 9pnet_virtio overlay)
 # need PACKAGE…: from apt, those that are not installed
 need() {
   local missing
-  missing=$(dpkg-query -W -f='${Package} ${Status}\n' "$@" 2>/dev/null |
+  # dpkg-query fails where it does not know a package at all.
+  missing=$({ dpkg-query -W -f='${Package} ${Status}\n' "$@" 2>/dev/null || true; } |
     awk '/install ok installed/ {print $1}' | sort -u | comm -13 - <(printf '%s\n' "$@" | sort))
   [ -n "$missing" ] || return 0
   if [ "$(id -u)" != 0 ]; then
@@ -115,12 +117,58 @@ build_noiommu() {
   mv "$part" "$cache/noiommu"
 }
 
-need busybox-static cpio ethtool kmod pciutils qemu-system-x86 xz-utils zstd
+# Debian's stable release whose backports have the newer QEMU.
+newer_release=trixie
+
+# The newer QEMU and every library that it needs, C's included, as if for an empty system: what is installed here, of
+# whatever release, neither helps nor hinders. It comes from where apt gets Debian's own packages, checked by Debian's keys.
+unpack_newer_qemu() {
+  local part apt mirror options deb
+  part=$(fresh qemu)
+  apt=$part/apt
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
+  if [ -z "$mirror" ]; then
+    echo 'apt has no source of Debian packages, or no package lists (apt-get update)' >&2
+    exit 1
+  fi
+  mkdir -p "$apt"/{lists,archives}/partial
+  touch "$apt/status"
+  for release in "$newer_release" "$newer_release-backports"; do
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $release main"
+  done >"$apt/sources.list"
+  options=(-qq -o APT::Sandbox::User=root -o Dir::State="$apt" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt"
+    -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
+    -o Dir::Etc::preferencesparts=/dev/null)
+  apt-get "${options[@]}" update
+  apt-get "${options[@]}" install --yes --download-only --no-install-recommends -t "$newer_release-backports" \
+    qemu-system-x86 >/dev/null
+  for deb in "$apt"/archives/*.deb; do dpkg-deb -x "$deb" "$part"; done
+  cp "$guest/../newer-qemu.sh" "$part/qemu-system-x86_64"
+  chmod +x "$part/qemu-system-x86_64"
+  rm -r "$apt"
+  mv "$part" "$cache/qemu"
+}
+
+newer_qemu= noiommu=
+for option in "$@"; do
+  case $option in
+    --newer-qemu) newer_qemu=yes ;;
+    --noiommu) noiommu=yes ;;
+    *) echo "unknown option $option; there are --newer-qemu and --noiommu" >&2; exit 2 ;;
+  esac
+done
+
+need busybox-static cpio ethtool iproute2 kmod pciutils qemu-system-x86 tcpdump tcpreplay xz-utils zstd
 mkdir -p "$cache"
 [ -e "$cache/kernel" ] || unpack_kernel
 [ "$cache/initrd.cpio" -nt "$guest/init.sh" ] || build_initrd
-if [ "${1-}" = --noiommu ] && [ ! -e "$cache/noiommu" ]; then
+if [ "$noiommu" ] && [ ! -e "$cache/noiommu" ]; then
   need bc gcc make
   build_noiommu
 fi
+if [ "$newer_qemu" ] && [ ! -e "$cache/qemu" ]; then
+  need debian-archive-keyring
+  unpack_newer_qemu
+fi
 echo "ready: Linux $(cat "$cache/kernel/release")$([ -e "$cache/noiommu" ] && echo ', with no-IOMMU modules')"
+[ ! -e "$cache/qemu" ] || "$cache/qemu/qemu-system-x86_64" --version | head -n 1

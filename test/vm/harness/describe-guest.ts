@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { available } from '../../support/features.ts';
 import { Guest } from './guest.ts';
 import type { Machine } from './machine.ts';
-import { missingFor } from './setup.ts';
+import { missingFor } from './missing.ts';
 
 const BOOT_TIMEOUT = 150_000;
 /** Lines of the kernel's log that a failed test shows. */

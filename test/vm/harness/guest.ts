@@ -1,19 +1,18 @@
 /** A booted virtual machine and the commands that run in it. */
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CommandEnd, GuestCommand } from './guest-command.ts';
-import type { Machine } from './machine.ts';
+import { Host } from './host.ts';
+import { hasTaps, type Machine } from './machine.ts';
 import { Monitor } from './monitor.ts';
-import { NIC_MODELS } from './nics.ts';
+import { NIC_MODELS, type Nic, nicAddress, nicName } from './nics.ts';
 import { Qemu } from './qemu.ts';
 import { PROJECT } from './setup.ts';
+import { Shell, type ShellOptions } from './shell.ts';
 
-export interface CommandOptions {
+export interface CommandOptions extends ShellOptions {
   /** Default: root. 'nobody' has no capabilities either. */
   readonly user?: 'root' | 'nobody';
-  /** Milliseconds until the command is killed. Default: 30 000. */
-  readonly timeout?: number;
   /** Bytes that the command may lock in memory (RLIMIT_MEMLOCK). Default: the kernel's, 8 MiB. */
   readonly lockableMemory?: number;
 }
@@ -22,22 +21,22 @@ export interface CommandOptions {
 const BOOT_TIMEOUT = 120_000;
 const NOBODY = 65_534;
 
-export class Guest {
+export class Guest extends Shell<CommandOptions> {
   /** The machine from outside. */
   readonly monitor: Monitor;
   readonly machine: Machine;
   readonly #qemu: Qemu;
+  readonly #host: Host | undefined;
   readonly #share: string;
-  readonly #commands = new Map<string, GuestCommand>();
   readonly #ready: Promise<void>;
-  #nextId = 0;
   #closed = false;
 
-  private constructor(machine: Machine) {
+  private constructor(machine: Machine, share: string) {
+    super({ directory: share, seenAt: '/run/ixy', prefix: '' });
     this.machine = machine;
-    this.#share = mkdtempSync(join(tmpdir(), 'ixy-vm-'));
-    chmodSync(this.#share, 0o755); // for commands of the guest's other users
-    this.#qemu = new Qemu(machine, this.#share);
+    this.#share = share;
+    this.#qemu = new Qemu(machine, share);
+    this.#host = hasTaps(machine) ? new Host(this.#qemu.pid, share) : undefined;
     this.monitor = new Monitor(this.#qemu.monitor);
     let ready = (): void => {};
     this.#ready = new Promise((resolve) => {
@@ -46,14 +45,16 @@ export class Guest {
     this.#qemu.agent.onLine((line) => {
       const [word, id = '', status] = line.split(' ');
       if (word === 'ready') ready();
-      else if (word === 'done') this.#ended(id, Number(status));
+      else if (word === 'done') this.ended(id, Number(status));
     });
     this.#qemu.ended.then(() => this.#lost());
   }
 
   /** Boots the machine; resolves when modules are loaded and commands can run. The caller closes it. */
   static async boot(machine: Machine): Promise<Guest> {
-    const guest = new Guest(machine);
+    const share = mkdtempSync(join(tmpdir(), 'ixy-vm-'));
+    chmodSync(share, 0o755); // for commands of the guest's other users
+    const guest = new Guest(machine, share);
     try {
       await guest.#answers();
       await guest.#prepare();
@@ -69,51 +70,26 @@ export class Guest {
     return this.#qemu.pid;
   }
 
+  /** The far end of the NICs that have a `tap`. Throws if there is none. */
+  get host(): Host {
+    if (!this.#host) throw new Error('no NIC of this machine has a tap');
+    return this.#host;
+  }
+
   /** What the guest's kernel has printed on its console. */
   console(): string {
     return this.#qemu.console();
   }
 
-  /** Starts a shell command, in the working tree. Throws once the guest is closed. */
-  start(command: string, options: CommandOptions = {}): GuestCommand {
-    if (this.#closed) throw new Error('the guest is closed');
-    const id = String(this.#nextId++);
-    const files = join(this.#share, id);
-    for (const [suffix, text] of Object.entries({ sh: command, out: '', err: '' })) {
-      writeFileSync(`${files}.${suffix}`, text);
-    }
-    const started = new GuestCommand(command, files, options.timeout ?? 30_000, (signal) =>
-      this.#send(`kill ${id} ${signal}`),
-    );
-    this.#commands.set(id, started);
-    this.#send(`run ${id} ${prefix(options)}`);
-    return started;
+  /** Pulls a NIC's cable, or plugs it in: what its driver sees as the link's state. */
+  async setLink(nic: Nic, up: boolean): Promise<void> {
+    await this.monitor.execute('set_link', { name: nicName(nic), up });
   }
 
-  /** Runs a shell command to its end. */
-  async run(command: string, options: CommandOptions = {}): Promise<CommandEnd> {
-    return this.start(command, options).ended;
-  }
-
-  /** Standard output of a command, without the last line's end; rejects if it fails. */
-  async output(command: string, options: CommandOptions = {}): Promise<string> {
-    const { status, stdout, stderr } = await this.run(command, options);
-    if (status !== 0) throw new Error(`exit status ${status}: ${command}\n${stdout}${stderr}`);
-    return stdout.replace(/\n$/, '');
-  }
-
-  /** Starts JavaScript (a module) with Node. Modules of the built package are imported by `built(path)`. */
-  startScript(source: string, options: CommandOptions = {}): GuestCommand {
-    const name = `script-${this.#nextId}.mjs`;
-    writeFileSync(join(this.#share, name), source);
-    return this.start(`exec node --enable-source-maps /run/ixy/${name}`, options);
-  }
-
-  /** Runs JavaScript with Node and resolves to the JSON that it printed; rejects if it fails. */
-  async script(source: string, options: CommandOptions = {}): Promise<unknown> {
-    const { status, stdout, stderr } = await this.startScript(source, options).ended;
-    if (status !== 0) throw new Error(`exit status ${status}\n${stdout}${stderr}`);
-    return JSON.parse(stdout);
+  /** Name of the interface that a kernel driver has made for a NIC: 'eth0'. */
+  interfaceOf(nic: Nic): Promise<string> {
+    const device = `/sys/bus/pci/devices/${nicAddress(nic)}`;
+    return this.output(`basename $(ls -d ${device}/net/* ${device}/virtio*/net/* 2>/dev/null)`);
   }
 
   /** Bytes of the machine's physical memory, as QEMU sees it: no kernel is asked. */
@@ -123,12 +99,21 @@ export class Guest {
     return readFileSync(path);
   }
 
-  /** Ends QEMU and removes its files. Idempotent. */
+  /** Ends QEMU and what runs at the far end, and removes their files. Idempotent. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.#host?.close();
     await this.#qemu.kill();
     rmSync(this.#share, { recursive: true, force: true });
+  }
+
+  protected override launch(id: string, options: CommandOptions = {}): void {
+    this.#qemu.agent.send(`run ${id} ${prefix(options)}`);
+  }
+
+  protected override signal(id: string, name: string): void {
+    this.#qemu.agent.send(`kill ${id} ${name}`);
   }
 
   async #answers(): Promise<void> {
@@ -147,24 +132,15 @@ export class Guest {
 
   async #prepare(): Promise<void> {
     const { nics, hugePages = 0 } = this.machine;
+    await this.#host?.bringUp(nics);
     const modules = new Set(nics.map((nic) => NIC_MODELS[nic.model].module));
     if (modules.size > 0) await this.output(`modprobe -a ${[...modules].join(' ')}`);
     if (hugePages > 0) await this.output(`echo ${hugePages} > /proc/sys/vm/nr_hugepages`);
   }
 
-  #send(line: string): void {
-    this.#qemu.agent.send(line);
-  }
-
-  #ended(id: string, status: number): void {
-    this.#commands.get(id)?.exited(status);
-    this.#commands.delete(id);
-  }
-
   #lost(): void {
     const error = this.#closed ? new Error('the guest was closed') : this.#qemu.failure('the guest is gone');
-    for (const command of this.#commands.values()) command.lost(error);
-    this.#commands.clear();
+    this.lose(error);
     this.monitor.lost(error);
   }
 }

@@ -1,5 +1,5 @@
 /** A virtual machine: what a test asks for, and QEMU's command line for it. */
-import { type Nic, nicArguments } from './nics.ts';
+import { bridgeArguments, type Nic, nicArguments } from './nics.ts';
 import { AGENT, INITRD, KERNEL, PROJECT } from './setup.ts';
 
 export interface Machine {
@@ -29,8 +29,14 @@ export function qemuArguments(machine: Machine, share: string): string[] {
     ...(machine.iommu ? ['-device', 'intel-iommu,intremap=on'] : []),
     ...fileSystem('root', '/', 0x1d, ',readonly=on'),
     ...fileSystem('share', share, 0x1e),
+    ...bridgeArguments(machine.nics),
     ...machine.nics.flatMap((nic) => nicArguments(nic, machine.iommu ?? false)),
   ];
+}
+
+/** Whether it needs interfaces of the machine that it runs on, and so root. */
+export function hasTaps(machine: Machine): boolean {
+  return machine.nics.some((nic) => nic.tap);
 }
 
 export function consoleLog(share: string): string {

@@ -10,64 +10,110 @@ export interface NicModel {
   readonly module: string;
   /** Property that puts its DMA behind the IOMMU, where that takes one. */
   readonly translation?: string;
+  /** Pairs of queues. Default: one. */
+  readonly queuePairs?: number;
+  /** First release of QEMU that has it; default: any. */
+  readonly since?: number;
 }
 
+const CONVENTIONAL_BUS = 'conventional';
+
 const VIRTIO = { vendorId: 0x1af4, kernelDriver: 'virtio-pci', module: 'virtio_net' } as const;
+const MODERN = {
+  ...VIRTIO,
+  device: 'virtio-net-pci,disable-legacy=on',
+  deviceId: 0x1041,
+  // Without it, virtio bypasses the IOMMU by its own definition (virtio 1.2, section 6.1: VIRTIO_F_ACCESS_PLATFORM).
+  translation: 'iommu_platform=on',
+} as const;
 
 export const NIC_MODELS = {
   /** Registers in I/O ports; its DMA always bypasses the IOMMU. */
   'virtio-legacy': { ...VIRTIO, device: 'virtio-net-pci,disable-modern=on,disable-legacy=off', deviceId: 0x1000 },
-  'virtio-modern': {
-    ...VIRTIO,
-    device: 'virtio-net-pci,disable-legacy=on',
-    deviceId: 0x1041,
-    // Without it, virtio bypasses the IOMMU by its own definition (virtio 1.2, section 6.1: VIRTIO_F_ACCESS_PLATFORM).
-    translation: 'iommu_platform=on',
-  },
+  'virtio-modern': MODERN,
   /** Both at once. */
   'virtio-transitional': {
     ...VIRTIO,
     device: 'virtio-net-pci,disable-modern=off,disable-legacy=off',
     deviceId: 0x1000,
   },
+  'virtio-packed': { ...MODERN, device: `${MODERN.device},packed=on` },
+  /** Its queues need a `tap`. Ten vectors: one for each queue, one for the control queue, one for changes. */
+  'virtio-multiqueue': { ...MODERN, device: `${MODERN.device},mq=on,vectors=10`, queuePairs: 4 },
   /** An Intel 82574. */
   e1000e: { device: 'e1000e', vendorId: 0x8086, deviceId: 0x10d3, kernelDriver: 'e1000e', module: 'e1000e' },
+  /** An Intel 82576. */
+  igb: { device: 'igb', vendorId: 0x8086, deviceId: 0x10c9, kernelDriver: 'igb', module: 'igb', since: 8 },
+  /** An Intel 82540: conventional PCI. */
+  e1000: { device: 'e1000', vendorId: 0x8086, deviceId: 0x100e, kernelDriver: 'e1000', module: 'e1000' },
 } as const satisfies Record<string, NicModel>;
 
 export type NicModelName = keyof typeof NIC_MODELS;
 
 export interface Nic {
   readonly model: NicModelName;
-  /** Its place on the bus: slot 4 is 0000:00:04.0. 2 … 28; QEMU and the harness have the others. */
+  /** Its place on the bus: slot 4 is 0000:00:04.0. 2 … 26; QEMU and the harness have the others. */
   readonly slot: number;
-  /** Further properties of QEMU's device: 'mq=on,vectors=10'. */
+  /** It sits behind a bridge to conventional PCI instead, at 0000:01:, and shares an IOMMU group with all that do. */
+  readonly conventional?: boolean;
+  /** Further properties of QEMU's device: 'host_mtu=9000'. */
   readonly properties?: string;
   /** NICs with the same number are on one cable (an Ethernet segment); default: each has a network of QEMU's to itself. */
   readonly cable?: number;
+  /**
+   * Its cable leads to a TAP interface (`guest().host`), with a queue for each pair that the model has. 'offloads': virtio
+   * is offered checksums and segmentation; 'plain': neither.
+   */
+  readonly tap?: 'offloads' | 'plain';
 }
 
 export function nicAddress(nic: Nic): string {
-  return `0000:00:${hex(nic.slot)}.0`;
+  return `0000:${nic.conventional ? '01' : '00'}:${hex(nic.slot)}.0`;
 }
 
 export function nicMac(nic: Nic): string {
   return `52:54:00:12:34:${hex(nic.slot)}`;
 }
 
+/** Name of QEMU's device, for the monitor. */
+export function nicName(nic: Nic): string {
+  return `nic${nic.slot}`;
+}
+
+/** Name of the interface that its `tap` leads to. tcpreplay would make a new one if the name began with 'tap'. */
+export function tapName(nic: Nic): string {
+  return `peer${nic.slot}`;
+}
+
 /** QEMU's arguments for the NIC. */
 export function nicArguments(nic: Nic, iommu: boolean): string[] {
   const model: NicModel = NIC_MODELS[nic.model];
   const network = `net${nic.slot}`;
-  const backend = nic.cable === undefined ? 'user,restrict=on' : `hubport,hubid=${nic.cable}`;
   const properties = [
     model.device,
+    `id=${nicName(nic)}`,
     `netdev=${network}`,
+    ...(nic.conventional ? [`bus=${CONVENTIONAL_BUS}`] : []),
     `addr=${hex(nic.slot)}`,
     `mac=${nicMac(nic)}`,
+    'romfile=', // nothing boots from it
     ...(iommu && model.translation ? [model.translation] : []),
     ...(nic.properties ? [nic.properties] : []),
   ];
-  return ['-netdev', `${backend},id=${network}`, '-device', properties.join()];
+  return ['-netdev', `${backend(nic, model)},id=${network}`, '-device', properties.join()];
+}
+
+/** QEMU's arguments for the bridge, if a NIC sits behind it: the first bridge, so that its bus is the first other one. */
+export function bridgeArguments(nics: readonly Nic[]): string[] {
+  return nics.some((nic) => nic.conventional) ? ['-device', `pcie-pci-bridge,id=${CONVENTIONAL_BUS},addr=1b`] : [];
+}
+
+function backend(nic: Nic, { queuePairs = 1 }: NicModel): string {
+  if (nic.tap) {
+    const header = nic.tap === 'offloads' ? 'on' : 'off';
+    return `tap,ifname=${tapName(nic)},script=no,downscript=no,vnet_hdr=${header},queues=${queuePairs}`;
+  }
+  return nic.cable === undefined ? 'user,restrict=on' : `hubport,hubid=${nic.cable}`;
 }
 
 function hex(value: number): string {

@@ -3,11 +3,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { LineChannel } from './line-channel.ts';
-import { AGENT_DESCRIPTOR, consoleLog, type Machine, MONITOR_DESCRIPTOR, qemuArguments } from './machine.ts';
+import { AGENT_DESCRIPTOR, consoleLog, hasTaps, type Machine, MONITOR_DESCRIPTOR, qemuArguments } from './machine.ts';
 import { QEMU } from './setup.ts';
 
 /** Lines of the guest's console that an error shows: enough for a panic with its call traces. */
 const CONSOLE_LINES = 120;
+
+/** Words that run a program in a network namespace in which the kernel announces nothing over IPv6. */
+const NO_IPV6 = 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6';
+const OWN_NETWORK = ['unshare', '--net', 'sh', '-c', `test ! -e /proc/sys/net/ipv6 || ${NO_IPV6}; exec "$@"`, 'sh'];
 
 export class Qemu {
   readonly agent: LineChannel;
@@ -21,7 +25,8 @@ export class Qemu {
   constructor(machine: Machine, share: string) {
     this.#share = share;
     // The kernel kills QEMU when this process dies, in whatever way; no handler could promise that.
-    const command = ['--pdeathsig', 'KILL', QEMU, ...qemuArguments(machine, share)];
+    const namespace = hasTaps(machine) ? OWN_NETWORK : [];
+    const command = ['--pdeathsig', 'KILL', ...namespace, QEMU, ...qemuArguments(machine, share)];
     this.#process = spawn('setpriv', command, { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] });
     this.#process.stderr?.on('data', (chunk: Buffer) => {
       this.#errors += chunk;

@@ -1,4 +1,4 @@
-/** A command that runs in the guest. */
+/** A command that runs in the guest, or at the far end of its cables. */
 import { readFileSync, watch } from 'node:fs';
 
 export interface CommandEnd {
@@ -8,8 +8,8 @@ export interface CommandEnd {
   readonly stderr: string;
 }
 
-export class GuestCommand {
-  /** Rejects when the time is up, or when the guest is gone. */
+export class Command {
+  /** Rejects when the time is up, or when what it runs in is gone. */
   readonly ended: Promise<CommandEnd>;
   readonly #files: string;
   readonly #signal: (name: string) => void;
@@ -64,12 +64,12 @@ export class GuestCommand {
     }
   }
 
-  /** The agent's word that the command has ended. */
+  /** Whoever runs it says that it has ended. */
   exited(status: number): void {
     this.#finish(this.#timedOut === undefined ? undefined : this.#describe(this.#timedOut), status);
   }
 
-  /** The guest is gone, and the command with it. */
+  /** What it ran in is gone, and the command with it. */
   lost(error: Error): void {
     this.#finish(error, -1);
   }
