@@ -16,8 +16,8 @@ import type { Receive, RxContext } from './rx-context.ts';
 export function makeRearm(context: RxContext): () => void {
   const { poolState: $poolState, freeStack: $freeStack, addresses: $addresses } = context;
   const { ring64: $ring64, shadow: $shadow, state: $state, doorbells: $doorbells } = context;
-  const { BLOCK, POOL_TOP, EMPTY, TAIL, NO_BUFFER } = context.constants;
-  const doorbell = context.doorbell;
+  const { POOL_TOP, EMPTY, TAIL, NO_BUFFER } = context.constants;
+  const { block, doorbell } = context;
   const mask = context.size - 1;
 
   return function rearm() {
@@ -34,8 +34,8 @@ export function makeRearm(context: RxContext): () => void {
     let empty = state[EMPTY];
     const oldTail = state[TAIL] & mask;
     let tail = oldTail;
-    while (empty >= BLOCK << 1 && top >= BLOCK) {
-      for (let i = tail, end = (tail + BLOCK) | 0; i < end; i = (i + 1) | 0) {
+    while (empty >= block << 1 && top >= block) {
+      for (let i = tail, end = (tail + block) | 0; i < end; i = (i + 1) | 0) {
         top = (top - 1) | 0;
         const packet = freeStack[top];
         shadow[i] = packet;
@@ -43,10 +43,10 @@ export function makeRearm(context: RxContext): () => void {
         ring64[half] = addresses[packet];
         ring64[half + 1] = 0; // the header address, in which DD will appear
       }
-      tail = (tail + BLOCK) & mask;
-      empty = (empty - BLOCK) | 0;
+      tail = (tail + block) & mask;
+      empty = (empty - block) | 0;
     }
-    if (empty >= BLOCK << 1) state[NO_BUFFER]++;
+    if (empty >= block << 1) state[NO_BUFFER]++;
     if (tail === oldTail) return;
     poolState[POOL_TOP] = top;
     state[EMPTY] = empty;
@@ -58,8 +58,8 @@ export function makeRearm(context: RxContext): () => void {
 /** For frames that fit into one buffer each; anything else is dropped and counted. */
 export function makeReceive(context: RxContext, rearm: () => void): Receive {
   const { poolState: $poolState, freeStack: $freeStack, lengths: $lengths, ring: $ring, shadow: $shadow } = context;
-  const { pool, state: $state, size, maximumLength } = context;
-  const { DD, EOP, WHOLE, STATUS, LENGTH, LENGTH_MASK, BLOCK, STRIDE, HEADROOM, POOL_TOP } = context.constants;
+  const { pool, state: $state, size, block, maximumLength } = context;
+  const { DD, EOP, WHOLE, STATUS, LENGTH, LENGTH_MASK, STRIDE, HEADROOM, POOL_TOP } = context.constants;
   const { NEXT, EMPTY, BAD_FRAMES } = context.constants;
   const mask = size - 1;
 
@@ -143,7 +143,7 @@ export function makeReceive(context: RxContext, rearm: () => void): Receive {
     batch.length = count;
     state[NEXT] = next;
     state[EMPTY] = (empty + seen) | 0;
-    if (empty + seen >= BLOCK << 1) rearm();
+    if (empty + seen >= block << 1) rearm();
     return count - first;
   };
 }

@@ -27,8 +27,6 @@ export const RX_CONSTANTS = {
   STATUS: RX_WB_STATUS_ERROR,
   LENGTH: RX_WB_LENGTH_VLAN,
   LENGTH_MASK: RX_WB_LENGTH_MASK,
-  /** Descriptors re-armed at once; divides every ring's length. */
-  BLOCK: 32,
   STRIDE: SLOT_STRIDE,
   HEADROOM: DEFAULT_HEADROOM,
   NO_PACKET,
@@ -75,6 +73,8 @@ export interface RxContext {
   readonly doorbell: number;
   /** Descriptors in the ring; a power of two. */
   readonly size: number;
+  /** Descriptors armed at once; divides `size`. */
+  readonly block: number;
   /** Bytes that a buffer takes. */
   readonly maximumLength: number;
   /** Buffers that the longest frame takes. */

@@ -10,6 +10,12 @@ import { makeScatteredReceive } from './rx-scattered.ts';
 
 const { NEXT, EMPTY, NO_BUFFER, BAD_FRAMES, CHAIN_HEAD } = RX_CONSTANTS;
 const STATE_WORDS = 32;
+/**
+ * Descriptors armed at once. One block stays empty and another must be before any is armed: blocks of half a ring would
+ * let it run dry each time, so that the shortest rings have smaller ones.
+ */
+const BLOCK = 32;
+const BLOCKS_IN_RING = 4;
 
 export interface RxQueueInit {
   /** The ring's memory, zeroed, four words a descriptor. */
@@ -58,6 +64,7 @@ export class RxQueue implements NetRxQueue {
       doorbells: init.doorbells,
       doorbell: init.doorbell,
       size,
+      block: Math.min(BLOCK, size / BLOCKS_IN_RING),
       maximumLength: pool.dataSize,
       maximumSegments: Math.ceil(init.maximumFrame / pool.dataSize),
     };

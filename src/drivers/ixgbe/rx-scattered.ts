@@ -8,8 +8,8 @@ import type { Receive, RxContext } from './rx-context.ts';
  */
 export function makeScatteredReceive(context: RxContext, rearm: () => void): Receive {
   const { links: $links, lengths: $lengths, ring: $ring, shadow: $shadow, state: $state } = context;
-  const { pool, poolState: $poolState, size, maximumLength, maximumSegments } = context;
-  const { DD, EOP, ERRORS, STATUS, LENGTH, LENGTH_MASK, BLOCK, STRIDE, HEADROOM, NO_PACKET } = context.constants;
+  const { pool, poolState: $poolState, size, block, maximumLength, maximumSegments } = context;
+  const { DD, EOP, ERRORS, STATUS, LENGTH, LENGTH_MASK, STRIDE, HEADROOM, NO_PACKET } = context.constants;
   const { NEXT, EMPTY, BAD_FRAMES, CHAIN_HEAD, CHAIN_TAIL, CHAIN_SEGMENTS, SKIPPING, POOL_SPECIAL } = context.constants;
   const mask = size - 1;
 
@@ -80,7 +80,7 @@ export function makeScatteredReceive(context: RxContext, rearm: () => void): Rec
     batch.length = count;
     state[NEXT] = next;
     state[EMPTY] = (empty + seen) | 0;
-    if (empty + seen >= BLOCK << 1) rearm();
+    if (empty + seen >= block << 1) rearm();
     return count - first;
   };
 }

@@ -26,6 +26,18 @@ describe.each([true, false])('a receive queue, checked mode %s', (checked) => {
     expect(pool.available).toBe(pool.capacity - 96);
   });
 
+  it('arms the shortest ring again before it runs dry', () => {
+    const { device, queue } = setUp({ checked, size: 64 });
+    const batch = new PacketBatch(16);
+    expect(device.armed).toBe(48);
+    for (let round = 0; round < 100; round++) {
+      for (let i = 0; i < 16; i++) expect(device.deliver({ length: 60 })).toBe(true);
+      expect(queue.receive(batch)).toBe(16);
+      batch.free();
+      expect(device.armed).toBeGreaterThanOrEqual(32);
+    }
+  });
+
   it('delivers frames in order, through many laps of the ring', () => {
     const { device, queue, pool } = setUp({ checked });
     const batch = new PacketBatch(20);
