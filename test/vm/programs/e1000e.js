@@ -91,7 +91,7 @@ export class E1000e {
 }
 
 /** Lets the device interrupt, by `vector` of MSI-X or by its line: how to raise the interrupt, and how to withdraw it. */
-export function interruptSource(device, vector) {
+export function e1000eInterrupt(device, vector) {
   const bar = device.bar(0);
   const cause = device.interrupts.kind === 'msix' ? CAUSE_RX_QUEUE_0 : CAUSE_RX_THRESHOLD;
   bar.write32(IVAR, vector | IVAR_VALID);

@@ -1,0 +1,28 @@
+// Interrupts of QEMU's 82576, which has registers of their own for causes that are vectors of MSI-X.
+// Intel 82576 datasheet, sections 7.3 and 8.8.
+
+const ICR = 0x1500;
+const ICS = 0x1504;
+const IMS = 0x1508;
+const GPIE = 0x1514;
+const EICS = 0x1520;
+const EIMS = 0x1524;
+const EICR = 0x1580;
+
+const CAUSE_RX_THRESHOLD = 1 << 4;
+const GPIE_MULTIPLE_MSIX = 1 << 4;
+
+/** Lets the device interrupt, by `vector` of MSI-X or by its line: how to raise the interrupt, and how to withdraw it. */
+export function igbInterrupt(device, vector) {
+  const bar = device.bar(0);
+  if (device.interrupts.kind === 'msix') {
+    bar.write32(GPIE, GPIE_MULTIPLE_MSIX);
+    return source(bar, EIMS, EICS, EICR, 1 << vector);
+  }
+  return source(bar, IMS, ICS, ICR, CAUSE_RX_THRESHOLD);
+}
+
+function source(bar, enable, set, causes, cause) {
+  bar.write32(enable, cause);
+  return { raise: () => bar.write32(set, cause), withdraw: () => bar.write32(causes, cause) };
+}
