@@ -1,21 +1,27 @@
 /** Emulated NICs for ports: stepped by the packet loop, or on other threads. */
-import { type EmulatedDeviceOptions, EmulatedPciDevice, Simulation, type Violation } from '../emulation/index.ts';
+import {
+  EmulatedPciDevice,
+  type ModelKind,
+  type ModelOptions,
+  Simulation,
+  type Violation,
+} from '../emulation/index.ts';
 import { EmulationThread } from '../emulation/thread/emulation-thread.ts';
 import { ThreadedPciDevice } from '../emulation/thread/threaded-device.ts';
 import { CableRegistry, createWire, type WireSpec } from '../emulation/wires/index.ts';
 import type { PciDevice } from '../pci/pci-device.ts';
 
-type ChosenOptions = Required<Pick<EmulatedDeviceOptions, 'address' | 'mac' | 'deviceId' | 'strict'>>;
-
-export interface EmulatedNicOptions extends ChosenOptions {
-  readonly wire: WireSpec;
-}
+/** What is emulated, and its name in messages. */
+export type EmulatedNicOptions<Kind extends ModelKind> = ModelOptions<Kind> & {
+  readonly model: Kind;
+  readonly address: string;
+};
 
 export interface EmulatedNic {
   readonly device: PciDevice;
   /** Lets the NIC work up to now; undefined if it does by itself. */
   readonly step: (() => void) | undefined;
-  /** Rules of the datasheet that its driver has broken so far, and how often; none unless it is strict. */
+  /** Rules that its driver has broken so far, and how often; none unless it is strict. */
   readonly violations: () => readonly Violation[];
 }
 
@@ -33,11 +39,11 @@ function step(): void {
   lastStep = now;
 }
 
-/** Throws what making the wire throws. */
-export function openSteppedNic({ wire, ...options }: EmulatedNicOptions): EmulatedNic {
+/** Throws what making the model and the wire throws. */
+export function openSteppedNic<Kind extends ModelKind>(options: EmulatedNicOptions<Kind>, wire: WireSpec): EmulatedNic {
   const end = createWire(wire, cables);
   try {
-    const device = new EmulatedPciDevice({ ...options, wire: end, simulation });
+    const device = new EmulatedPciDevice<Kind>({ ...options, wire: end, simulation });
     return { device, step, violations: () => device.model.violations };
   } catch (error) {
     end.close();
@@ -46,7 +52,11 @@ export function openSteppedNic({ wire, ...options }: EmulatedNicOptions): Emulat
 }
 
 /** On the thread of this name, which is started if need be. Throws as `openSteppedNic`. */
-export function openThreadedNic(options: EmulatedNicOptions, threadName: string): EmulatedNic {
-  const device = new ThreadedPciDevice({ ...options, thread: EmulationThread.named(threadName) });
+export function openThreadedNic<Kind extends ModelKind>(
+  options: EmulatedNicOptions<Kind>,
+  wire: WireSpec,
+  threadName: string,
+): EmulatedNic {
+  const device = new ThreadedPciDevice<Kind>({ ...options, wire, thread: EmulationThread.named(threadName) });
   return { device, step: undefined, violations: () => device.inspect().violations };
 }

@@ -2,16 +2,16 @@
 import type { NetDevice } from '../drivers/net-device.ts';
 import { IxyError } from '../errors.ts';
 import { knownOrNear } from '../near-match.ts';
-import { emulatedScheme } from './emulated-port.ts';
+import { emulatedIxgbeScheme } from './emulated-ixgbe.ts';
 import type { OpenOptions } from './open-options.ts';
 import { pcapScheme } from './pcap-port.ts';
 import { pciScheme } from './pci-port.ts';
-import { PCI_SCHEME, parsePortUri } from './port-uri.ts';
+import { PCI_SCHEME, type PortUri, parsePortUri } from './port-uri.ts';
 import type { PortScheme } from './scheme.ts';
 import { tapScheme } from './tap-port.ts';
 
 /** Every kind of port there is; a new one is one more entry. */
-export const PORT_SCHEMES: readonly PortScheme[] = [pciScheme, emulatedScheme, tapScheme, pcapScheme];
+export const PORT_SCHEMES: readonly PortScheme[] = [pciScheme, emulatedIxgbeScheme, tapScheme, pcapScheme];
 
 /**
  * Opens the port that `uri` names: '0000:03:00.0', 'emulated:ixgbe?wire=tap:tap0', 'tap:tap0', 'pcap:in.pcap', … The caller
@@ -20,15 +20,22 @@ export const PORT_SCHEMES: readonly PortScheme[] = [pciScheme, emulatedScheme, t
  */
 export async function open(uri: string, options: OpenOptions = {}): Promise<NetDevice> {
   const parsed = parsePortUri(uri);
-  const scheme = PORT_SCHEMES.find((candidate) => candidate.scheme === parsed.scheme);
-  if (!scheme) {
-    const schemes = PORT_SCHEMES.map((known) => known.scheme).filter((name) => name !== PCI_SCHEME);
-    throw new IxyError(
-      'ERR_PORT_URI',
-      `port '${uri}': unknown scheme '${parsed.scheme}'; a PCI address has none; ${knownOrNear(parsed.scheme, schemes)}`,
-    );
+  return findScheme(uri, parsed).open(parsed, options);
+}
+
+function findScheme(uri: string, { scheme, target }: PortUri): PortScheme {
+  const kinds = PORT_SCHEMES.filter((candidate) => candidate.scheme === scheme);
+  const found = kinds.find((kind) => kind.target === undefined || kind.target === target);
+  if (found) return found;
+  if (kinds.length > 0) {
+    const targets = kinds.flatMap((kind) => kind.target ?? []);
+    throw new IxyError('ERR_PORT_URI', `port '${uri}': unknown NIC '${target}'; ${knownOrNear(target, targets)}`);
   }
-  return scheme.open(parsed, options);
+  const schemes = new Set(PORT_SCHEMES.map((known) => known.scheme).filter((name) => name !== PCI_SCHEME));
+  throw new IxyError(
+    'ERR_PORT_URI',
+    `port '${uri}': unknown scheme '${scheme}'; a PCI address has none; ${knownOrNear(scheme, [...schemes])}`,
+  );
 }
 
 export { portHelpMarkdown, portHelpText } from './help.ts';

@@ -1,4 +1,4 @@
-/** A kind of port: one entry per URI scheme, from which opening, error messages, `--help` and documentation come. */
+/** A kind of port: one entry per URI scheme, or per target where a scheme has several kinds; from which opening, error messages, `--help` and documentation come. */
 import type { NetDevice } from '../drivers/net-device.ts';
 import { IxyError } from '../errors.ts';
 import type { OpenOptions } from './open-options.ts';
@@ -9,6 +9,8 @@ import { formatPortUri, type PortUri } from './port-uri.ts';
 export interface SchemeDefinition<Table extends Parameters> {
   /** What stands before the colon. */
   readonly scheme: string;
+  /** The one target that this kind is for. Default: whatever follows the colon. */
+  readonly target?: string;
   /** How a whole URI looks: 'tap:NAME'. */
   readonly syntax: string;
   /** One sentence. */

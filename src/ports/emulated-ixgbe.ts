@@ -1,0 +1,31 @@
+/** `emulated:ixgbe?…`: an emulated 82599 with a wire of one's choice, driven by the same driver as a real one. */
+import { type IxgbeModel, ixgbeModels } from '../datasheet/ixgbe/devices.ts';
+import { openIxgbe } from '../drivers/ixgbe/index.ts';
+import { emulatedScheme } from './emulated-scheme.ts';
+
+export const emulatedIxgbeScheme = emulatedScheme({
+  model: 'ixgbe',
+  summary: 'An emulated Intel 82599, driven through its registers and rings by the same driver as a real one.',
+  parameters: {
+    device: { syntax: 'ID', meaning: 'PCI device id of the 82599 variant', default: '10fb', parse: parseDeviceId },
+  },
+  examples: [
+    'emulated:ixgbe?wire=tap:tap0',
+    'emulated:ixgbe?wire=generator&size=1514&pace=1Mpps',
+    'emulated:ixgbe?wire=cable:a&rate=10G&delay=50us&loss=1e-3',
+    'emulated:ixgbe?wire=pcap:in.pcap,out.pcap&thread=0',
+  ],
+  modelOptions: ({ device }) => ({ deviceId: device }),
+  openDriver: openIxgbe,
+});
+
+function parseDeviceId(text: string): number {
+  const known = [...ixgbeModels.values()].filter((model: IxgbeModel) => model.mac === '82599');
+  const found = known.find(({ deviceId }) => hexadecimal(deviceId) === text.toLowerCase());
+  if (!found) throw new Error(`must be one of ${known.map(({ deviceId }) => hexadecimal(deviceId)).join(', ')}`);
+  return found.deviceId;
+}
+
+function hexadecimal(id: number): string {
+  return id.toString(16).padStart(4, '0');
+}
