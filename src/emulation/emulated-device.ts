@@ -10,7 +10,6 @@ import {
   type RegisterFile,
 } from '../pci/pci-device.ts';
 import { barRegisters } from './bar-registers.ts';
-import type { DeviceModel } from './device-model.ts';
 import { EmulatedDomain } from './iommu.ts';
 import { createModel, type ModelKind, type ModelOf, type ModelOptions } from './models.ts';
 import { Simulation } from './simulation.ts';
@@ -48,7 +47,6 @@ export class EmulatedPciDevice<Kind extends ModelKind = 'ixgbe'> implements PciD
   readonly model: ModelOf<Kind>;
   readonly simulation: Simulation;
   readonly interrupts: PciInterrupts;
-  readonly #model: DeviceModel;
   readonly #bars = new Map<number, RegisterFile>();
   #closed = false;
 
@@ -60,12 +58,11 @@ export class EmulatedPciDevice<Kind extends ModelKind = 'ixgbe'> implements PciD
     this.simulation = options.simulation ?? new Simulation();
     this.dma = options.domain ?? EmulatedDomain.shared;
     this.model = createModel(kind, { ...options, strict }, this.dma.regions);
-    this.#model = this.model;
-    this.#model.wire = options.wire;
-    this.simulation.add(this.#model);
-    this.config = this.#model.config;
+    this.model.wire = options.wire;
+    this.simulation.add(this.model);
+    this.config = this.model.config;
     this.clock = this.simulation.clock;
-    this.interrupts = new SteppedInterrupts(this.#model, this.simulation, options.interrupts ?? 'msix');
+    this.interrupts = new SteppedInterrupts(this.model, this.simulation, options.interrupts ?? 'msix');
     this.vendorId = this.config.read16(0);
     this.deviceId = this.config.read16(2);
   }
@@ -74,9 +71,9 @@ export class EmulatedPciDevice<Kind extends ModelKind = 'ixgbe'> implements PciD
     if (this.#closed) throw new IxyError('ERR_CLOSED', `${this.address}: the device is closed`);
     const known = this.#bars.get(index);
     if (known) return known;
-    const bar = this.#model.bars.get(index);
+    const bar = this.model.bars.get(index);
     if (!bar) throw new IxyError('ERR_ARGUMENT', `${this.address}: the device has no BAR ${index}`);
-    const file = barRegisters(this.address, index, bar, this.#model);
+    const file = barRegisters(this.address, index, bar, this.model);
     this.#bars.set(index, file);
     return file;
   }
@@ -96,7 +93,7 @@ export class EmulatedPciDevice<Kind extends ModelKind = 'ixgbe'> implements PciD
     this.#closed = true;
     this.setBusMaster(false);
     this.interrupts.disable();
-    this.simulation.remove(this.#model);
-    this.#model.wire?.close();
+    this.simulation.remove(this.model);
+    this.model.wire?.close();
   }
 }

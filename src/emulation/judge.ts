@@ -31,9 +31,9 @@ export interface Violation<Rule extends string = string> extends RuleText {
 }
 
 export interface Place {
-  readonly register?: string;
-  readonly queue?: number;
-  readonly found?: string;
+  readonly register?: string | undefined;
+  readonly queue?: number | undefined;
+  readonly found?: string | undefined;
 }
 
 /** Different violations kept; a driver that breaks more is broken anyway. */
