@@ -4,7 +4,7 @@ import { checkInteger } from '../errors.ts';
 import { PacketBatch } from '../memory/packet-batch.ts';
 import type { PacketRecorder } from './packet-recorder.ts';
 import { DONE, type PollMode, poll } from './poll.ts';
-import { pollOptions } from './poll-mode.ts';
+import { POLL_BUDGET, pollOptions } from './poll-mode.ts';
 import { StreamEnd } from './stream-end.ts';
 
 /** What `capture` is asked for. */
@@ -12,7 +12,7 @@ export interface CaptureOptions {
   readonly signal?: AbortSignal | undefined;
   /** Packets to receive; default: without end. */
   readonly count?: number | undefined;
-  /** Most packets per burst, 1 … 4096; default 64. */
+  /** The poll budget: most packets per burst, 1 … 4096; default `POLL_BUDGET`, 64. */
   readonly batchSize?: number | undefined;
   /** How to wait for packets; default 'busy'. `bestPollMode` knows what the port can do. */
   readonly pollMode?: PollMode | undefined;
@@ -36,7 +36,7 @@ export async function capture(
   recorder: PacketRecorder,
   options: CaptureOptions = {},
 ): Promise<CaptureSummary> {
-  const { signal, count = Number.MAX_SAFE_INTEGER, batchSize = 64, pollMode = 'busy' } = options;
+  const { signal, count = Number.MAX_SAFE_INTEGER, batchSize = POLL_BUDGET, pollMode = 'busy' } = options;
   checkInteger('count', count, 0, Number.MAX_SAFE_INTEGER);
   const queue = port.rx[0];
   let batch = new PacketBatch(batchSize);

@@ -5,7 +5,7 @@ import { PacketBatch } from '../memory/packet-batch.ts';
 import { TransmitDrain } from './drain.ts';
 import type { PacketRecorder } from './packet-recorder.ts';
 import { DONE, type PollMode, type PollOptions, poll } from './poll.ts';
-import { pollOptions } from './poll-mode.ts';
+import { POLL_BUDGET, pollOptions } from './poll-mode.ts';
 import { StreamEnd } from './stream-end.ts';
 
 /** What any batch can hold. */
@@ -13,7 +13,7 @@ const LARGEST_BURST = 4096;
 
 /** How a `Forwarder` works. */
 export interface ForwarderOptions {
-  /** Most packets per burst, 1 … 4096; default 64. */
+  /** The poll budget: most packets per burst, 1 … 4096; default `POLL_BUDGET`, 64. */
   readonly batchSize?: number | undefined;
   /** Packets to receive, over both directions; default: without end. */
   readonly count?: number | undefined;
@@ -157,7 +157,7 @@ export class Direction {
     this.#waits = options.whenFull === 'wait';
     this.#onPackets = options.onPackets ?? touchPackets;
     this.#recorder = options.recorder;
-    this.#batch = new PacketBatch(options.batchSize ?? 64);
+    this.#batch = new PacketBatch(options.batchSize ?? POLL_BUDGET);
   }
 
   /** Packets that the other port has no room for yet. */

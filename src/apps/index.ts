@@ -12,6 +12,6 @@ export {
 export { type GenerateOptions, type GenerateSummary, Generator, type GeneratorOptions, generate } from './generate.ts';
 export { PacketRecorder } from './packet-recorder.ts';
 export { DONE, type PollMode, type PollOptions, poll, type Step } from './poll.ts';
-export { bestPollMode, pollOptions } from './poll-mode.ts';
+export { bestPollMode, POLL_BUDGET, pollOptions } from './poll-mode.ts';
 export { type Counted, type DirectionRates, type PortRates, RateMeter, withDrops } from './rates.ts';
 export { type PacketRate, packetsPerSecond, TokenBucket, WIRE_OVERHEAD } from './token-bucket.ts';

@@ -3,7 +3,7 @@
  *
  * In mode 'busy' it polls, and naps between its looks once it has found nothing for a while. In the other modes it sleeps
  * instead until an interrupt comes, as Linux's network cards do (NAPI): the interrupt is masked while the loop polls, in
- * bursts of at most a batch, and unmasked once there is nothing left. Something may arrive between the last look and the
+ * steps of at most a budget (`POLL_BUDGET`), and unmasked once there is nothing left. Something may arrive between the last look and the
  * unmasking; so the loop looks once more before it sleeps.
  */
 import type { RxInterrupt } from '../drivers/net-device.ts';
@@ -11,13 +11,14 @@ import { IxyError } from '../errors.ts';
 import { DONE, type PollMode, type PollOptions, type Step } from './poll.ts';
 
 /**
- * Looks at the clock cost time, and some bytes of garbage each; so the steps between two of them are as many as take about
- * this long. The most is for steps that find nothing, as the next may find a burst and take a hundred times as long.
+ * Looks at the clock cost time, and some bytes of garbage each; so between two of them lies as much work as takes about this
+ * long. It is counted in steps and in packets: steps that find nothing take no time, and the next may find a full burst. So
+ * not even the first bursts after a silence can keep the event loop waiting for long.
  */
 const LOOK_MILLISECONDS = 0.1;
-const MOST_STEPS = 1024;
-/** Steps after a nap. */
-const STEPS_PER_NAP = 16;
+const MOST_WORK = 1024;
+/** After a nap. */
+const WORK_PER_NAP = 16;
 /** How long each mode polls in vain before it rests. Adaptive loops at high load must not sleep between two bursts. */
 const PATIENCE: Readonly<Record<PollMode, number>> = { busy: 10, adaptive: 0.2, interrupt: 0 };
 
@@ -30,7 +31,7 @@ export class PollLoop {
   readonly #slice: number;
   readonly #idleAfter: number;
   readonly #nap: number;
-  readonly #mostSteps: number;
+  readonly #mostWork: number;
   /** What wakes the loop; empty in mode 'busy'. */
   readonly #interrupts: readonly RxInterrupt[];
   readonly #onWake: () => void;
@@ -40,8 +41,8 @@ export class PollLoop {
   #asleep = false;
   /** An interrupt has come since they were armed. */
   #woken = false;
-  /** Steps until the next look at the clock. */
-  #steps: number;
+  /** Steps, and packets moved by them, until the next look at the clock. */
+  #allowance: number;
 
   /** `onWake`: called when an interrupt has ended the loop's sleep. Throws `ERR_ARGUMENT`. */
   constructor(step: Step, options: PollOptions, onWake: () => void, now = () => performance.now()) {
@@ -55,8 +56,8 @@ export class PollLoop {
     this.#slice = milliseconds('sliceMilliseconds', options.sliceMilliseconds ?? 1);
     this.#idleAfter = milliseconds('idleMilliseconds', options.idleMilliseconds ?? PATIENCE[mode]);
     this.#nap = milliseconds('napMilliseconds', options.napMilliseconds ?? 0.05);
-    this.#mostSteps = mode === 'interrupt' ? 1 : MOST_STEPS;
-    this.#steps = Math.min(STEPS_PER_NAP, this.#mostSteps);
+    this.#mostWork = mode === 'interrupt' ? 1 : MOST_WORK;
+    this.#allowance = Math.min(WORK_PER_NAP, this.#mostWork);
     this.#interrupts = mode === 'busy' ? [] : interrupts;
     this.#onWake = onWake;
     this.#now = now;
@@ -92,7 +93,7 @@ export class PollLoop {
     const begin = this.#now();
     let now = begin;
     do {
-      if (this.#look(this.#steps) === DONE) return DONE;
+      if (this.#look(this.#allowance) === DONE) return DONE;
       const before = now;
       now = this.#now();
       this.#adapt(now - before);
@@ -103,7 +104,7 @@ export class PollLoop {
   #rest(): number {
     if (this.#arm()) return this.#fallAsleep();
     Atomics.wait(NEVER_NOTIFIED, 0, 0, this.#nap);
-    return this.#look(STEPS_PER_NAP);
+    return this.#look(WORK_PER_NAP);
   }
 
   /** Whether an interrupt will wake the loop. */
@@ -142,10 +143,10 @@ export class PollLoop {
     this.#onWake();
   }
 
-  /** Takes up to `count` steps; returns the packets moved, or `DONE`. */
-  #look(count: number): number {
+  /** Takes steps until there are `allowance` of them and of packets, and at least one; returns the packets, or `DONE`. */
+  #look(allowance: number): number {
     let work = 0;
-    for (let i = 0; i < count; i++) {
+    for (let steps = 0; steps + work < allowance; steps++) {
       const moved = this.#step() ?? 1;
       if (moved === DONE) return DONE;
       work += moved;
@@ -160,12 +161,12 @@ export class PollLoop {
     for (const interrupt of this.#interrupts) interrupt.disarm();
   }
 
-  /** Settles how many steps to take until the next look, after the last ones took `elapsed` milliseconds. */
+  /** Settles the work until the next look, after that until the last one took `elapsed` milliseconds. */
   #adapt(elapsed: number): void {
     if (elapsed > 2 * LOOK_MILLISECONDS) {
-      this.#steps = Math.max(1, Math.floor((this.#steps * LOOK_MILLISECONDS) / elapsed));
+      this.#allowance = Math.max(1, Math.floor((this.#allowance * LOOK_MILLISECONDS) / elapsed));
     } else if (elapsed < LOOK_MILLISECONDS / 2) {
-      this.#steps = Math.min(2 * this.#steps, this.#mostSteps);
+      this.#allowance = Math.min(2 * this.#allowance, this.#mostWork);
     }
   }
 }

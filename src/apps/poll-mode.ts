@@ -3,6 +3,12 @@ import type { NetDevice } from '../drivers/net-device.ts';
 import { IxyError } from '../errors.ts';
 import type { PollMode, PollOptions } from './poll.ts';
 
+/**
+ * Packets that a step takes from one queue before the next one, or the event loop, has its turn: what NAPI calls the budget,
+ * and the default of every loop here. A queue that gave less is empty, for now.
+ */
+export const POLL_BUDGET = 64;
+
 /** 'adaptive' if all these ports can interrupt, else 'busy'. */
 export function bestPollMode(ports: readonly NetDevice[]): PollMode {
   return ports.every((port) => port.rx[0].interrupt) ? 'adaptive' : 'busy';

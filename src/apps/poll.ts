@@ -9,7 +9,8 @@ import { PollLoop } from './poll-loop.ts';
 export const DONE = -1;
 
 /**
- * One round of a packet loop. Returns how many packets it moved, 0 if there was nothing to do, `DONE` to end the loop. One
+ * One round of a packet loop: at most a poll budget from each queue, which is the capacity of the batch that it receives
+ * into (`POLL_BUDGET` is a good one). Returns how many packets it moved, 0 if there was nothing to do, `DONE` to end the loop. One
  * that returns nothing is taken to be busy always.
  */
 export type Step = () => number | undefined;

@@ -6,7 +6,7 @@ import type { CaptureFormat } from '../packets/index.ts';
 import { integerFrom } from '../ports/quantities.ts';
 import { grouped } from './format.ts';
 import { Live } from './live.ts';
-import { batchSize, count, duration, mtu, optionValue, pollModeOption } from './option-values.ts';
+import { count, duration, mtu, optionValue, pollBudgetOption, pollModeOption } from './option-values.ts';
 import { Session } from './session.ts';
 
 interface CaptureCommandOptions {
@@ -43,7 +43,7 @@ export function addCapture(program: Command): void {
     .option('--snaplen <bytes>', 'bytes kept of each packet; default: all', optionValue(integerFrom(1, 262_144)))
     .option('-n, --count <packets>', 'end after so many packets', count)
     .option('-d, --duration <time>', 'end after this time (10, 500ms)', duration)
-    .option('-b, --batch <packets>', 'most packets per burst (1 to 4096)', batchSize)
+    .addOption(pollBudgetOption())
     .addOption(pollModeOption())
     .option('--mtu <bytes>', 'payload of the largest frame (68 to 9500)', mtu, 1500)
     .option('--json', 'print one JSON object a second')

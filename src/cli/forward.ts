@@ -11,7 +11,7 @@ import {
 } from '../apps/index.ts';
 import { grouped } from './format.ts';
 import { Live } from './live.ts';
-import { batchSize, count, duration, mtu, pollModeOption } from './option-values.ts';
+import { count, duration, mtu, pollBudgetOption, pollModeOption } from './option-values.ts';
 import { capturesToCreate, Session, writesToStandardOutput } from './session.ts';
 
 interface ForwardOptions {
@@ -42,7 +42,7 @@ export function addForward(program: Command): void {
     .option('-w, --pcap <file>', "record what passes ('.pcapng', else pcap; '-' for standard output)")
     .option('-n, --count <packets>', 'end after so many packets, over both directions', count)
     .option('-d, --duration <time>', 'end after this time (10, 500ms)', duration)
-    .option('-b, --batch <packets>', 'most packets per burst (1 to 4096)', batchSize)
+    .addOption(pollBudgetOption())
     .addOption(pollModeOption())
     .option('--mtu <bytes>', 'payload of the largest frame (68 to 9500)', mtu, 1500)
     .option('--json', 'print one JSON object a second')

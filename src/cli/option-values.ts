@@ -1,6 +1,6 @@
 /** Values of command line options, parsed as the same quantities are in port URIs. */
 import { InvalidArgumentError, Option } from 'commander';
-import type { PacketRate, PollMode } from '../apps/index.ts';
+import { type PacketRate, POLL_BUDGET, type PollMode } from '../apps/index.ts';
 import { integerFrom, parseDuration, parseRate } from '../ports/quantities.ts';
 
 /** A parser for commander: what it throws becomes the end of the message that names the option. */
@@ -31,6 +31,12 @@ export function pollModeOption(): Option {
     '--poll-mode <mode>',
     'poll always, sleep when nothing is there, or only after a while; default: adaptive if the ports can interrupt',
   ).choices(['busy', 'interrupt', 'adaptive'] satisfies PollMode[]);
+}
+
+/** `--batch` of commands that receive. */
+export function pollBudgetOption(): Option {
+  const description = `most packets per burst, the poll budget (1 to 4096; default: ${POLL_BUDGET})`;
+  return new Option('-b, --batch <packets>', description).argParser(batchSize);
 }
 
 export const count = optionValue(integerFrom(1, Number.MAX_SAFE_INTEGER));

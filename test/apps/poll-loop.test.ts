@@ -13,6 +13,8 @@ import { open } from '../../src/ports/index.ts';
 
 const THROTTLE = 20;
 const BURSTS = 500_000;
+/** Of a loop, until it must have been interrupted: a thousand times more than it takes. */
+const MOST_SLICES = 1_000_000;
 
 /** The same numbers each time (xorshift). */
 function random(seed: number): (below: number) => number {
@@ -106,6 +108,54 @@ describe.each(['adaptive', 'interrupt'] as const)('a loop in mode %s', (mode: Po
     expect(wakes).toBeGreaterThan(BURSTS / 20);
     expect(model.violations).toEqual([]);
   }, 120_000);
+});
+
+describe('a loop that never finds its ring empty', () => {
+  const BURST = 64;
+  // What steps take, in milliseconds: a program that does a lot with each packet.
+  const EMPTY_STEP = 0.00005;
+  const PACKET = 0.002;
+
+  it('returns to the event loop in time, also where it found nothing for long before', () => {
+    let now = 0;
+    let arriving = 0;
+    const step = () => {
+      now += EMPTY_STEP + arriving * PACKET;
+      return arriving;
+    };
+    const loop = new PollLoop(
+      step,
+      { idleMilliseconds: Number.POSITIVE_INFINITY },
+      () => {},
+      () => now,
+    );
+    onTestFinished(() => loop.close());
+    for (let silence = 0; silence < 1000; silence++) loop.turn();
+    arriving = BURST;
+    let longest = 0;
+    for (let turn = 0; turn < 100; turn++) {
+      const begin = now;
+      loop.turn();
+      longest = Math.max(longest, now - begin);
+    }
+    expect(longest).toBeLessThan(4); // of its own clock, not of this machine's
+  });
+
+  it.each(['busy', 'adaptive', 'interrupt'] as const)('lets a timer and a signal have their turn: %s', async (mode) => {
+    const controller = new AbortController();
+    const interrupts = mode === 'busy' ? [] : [new HandInterrupt()];
+    const onSignal = () => controller.abort();
+    process.once('SIGUSR2', onSignal);
+    onTestFinished(() => void process.off('SIGUSR2', onSignal));
+    setTimeout(() => process.kill(process.pid, 'SIGUSR2'), 1);
+    let slices = 0;
+    const until = () => {
+      if (++slices > MOST_SLICES) throw new Error('neither came');
+      return false;
+    };
+    await poll(() => BURST, { mode, interrupts, until, signal: controller.signal, sliceMilliseconds: 0 });
+    expect(slices).toBeGreaterThan(0);
+  });
 });
 
 /** An interrupt that a test fires by hand. */

@@ -30,6 +30,7 @@ describe('live output', () => {
   it.each([
     ['pktgen', ['pktgen', 'emulated:ixgbe', '--rate', '1k']],
     ['forward', ['forward', ...threaded]],
+    ['forward', ['forward', ...threaded, '--poll-mode', 'busy']],
     ['capture', ['capture', 'emulated:ixgbe?wire=generator', '-w', '/dev/null']],
   ])('gives one JSON object a second for %s, and ends within a second of Ctrl-C', async (command, args) => {
     const { status, lines, milliseconds } = await interrupted([...args, '--json']);
