@@ -5,6 +5,8 @@
  */
 import { allocatePlainMemory, EmulatedPciDevice, type IxgbeDevice, openIxgbe, PacketBatch, PacketPool } from 'ixy.ts';
 import type { BenchAddon } from './addon.ts';
+import { ringBehind } from './rings.ts';
+import { median } from './statistics.ts';
 
 const RING = 512;
 const POOL = 4096;
@@ -27,19 +29,7 @@ export interface DriverCost {
 /** Runs one drain of `packets` and returns ticks. */
 type Contestant = (packets: number) => number;
 
-const RDBA = [0x1000, 0x1004] as const; // queue 0: 82599 datasheet 8.2.3.8.1 and 2
-const TDBA = [0x6000, 0x6004] as const; // 8.2.3.9.5 and 6
 const TDT = 0x6018; // 8.2.3.9.9
-
-/** A ring where the device would look for it. */
-function ringBehind(device: EmulatedPciDevice, [low, high]: readonly [number, number]): Int32Array {
-  const registers = device.bar(0);
-  const address = registers.read32(high) * 2 ** 32 + registers.read32(low);
-  const region = device.dma.regions.find(address, RING * 16);
-  if (!region) throw new Error(`no ring at ${address.toString(16)}`);
-  const first = (address - region.address) / 4;
-  return region.words.subarray(first, first + RING * 4);
-}
 
 function forwardLoop(nic: IxgbeDevice, size: number): (packets: number) => void {
   const batch = new PacketBatch(size);
@@ -67,7 +57,11 @@ async function typeScriptContestant(addon: BenchAddon, batch: number): Promise<{
     linkPollInterval: 0,
     checked: false,
   });
-  const completion = new addon.Completion(ringBehind(device, RDBA), ringBehind(device, TDBA), RING);
+  const completion = new addon.IxgbeCompletion(
+    ringBehind(device, 'receive', RING),
+    ringBehind(device, 'transmit', RING),
+    RING,
+  );
   const { doorbells } = device.bar(0);
   const loop = forwardLoop(nic, batch);
   const empty = () => {};
@@ -91,15 +85,11 @@ function best(contestant: Contestant, drains: number): number {
   return least / DRAIN;
 }
 
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1];
-}
-
 /** One row: `rounds` interleaved rounds, each the best of 50 drains; medians of the rounds. */
 export async function measureDriverCost(addon: BenchAddon, batch: number, rounds: number): Promise<DriverCost> {
   const typeScript = await typeScriptContestant(addon, batch);
-  const classic = new addon.Classic(RING, POOL, batch);
-  const native = new addon.Native(RING, POOL, batch);
+  const classic = new addon.IxgbeClassic(RING, POOL, batch);
+  const native = new addon.IxgbeNative(RING, POOL, batch);
   const contestants: Contestant[] = [typeScript.drain, (n) => classic.drain(n), (n) => native.drain(n)];
   const ticks: number[][] = [[], [], []];
   for (let round = 0; round < rounds; round++) {

@@ -1,16 +1,19 @@
 /**
- * npm run bench [-- --quick] [-- --json]: what the driver costs beside C++, what it allocates, what it moves end to end.
+ * npm run bench [-- --quick] [-- --json]: what the driver costs beside C++, what it allocates, what it moves end to end,
+ * and what it costs and brings to sleep instead of polling.
  * Figures of one run compare with each other; from run to run and machine to machine only the ratios do.
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { type Adaptive, measureAdaptive } from './adaptive.ts';
 import { loadBenchAddon } from './addon.ts';
 import { type Allocation, measureAllocation } from './allocation.ts';
 import { type DriverCost, measureDriverCost } from './driver-cost.ts';
 import { type EndToEnd, measureEndToEnd } from './end-to-end.ts';
+import type { Percentiles } from './statistics.ts';
 
-const PARTS = ['driver-cost', 'allocation', 'end-to-end'] as const;
+const PARTS = ['driver-cost', 'allocation', 'end-to-end', 'adaptive'] as const;
 
 const { values: options } = parseArgs({
   options: {
@@ -78,6 +81,36 @@ async function endToEnd(): Promise<EndToEnd[]> {
   return rows;
 }
 
+const QUICK = { rounds: 3, idleMilliseconds: 200, frames: 200, timerMilliseconds: 300, interruptions: 1 };
+const THOROUGH = { rounds: 25, idleMilliseconds: 2000, frames: 2000, timerMilliseconds: 5000, interruptions: 5 };
+
+async function adaptive(): Promise<Adaptive> {
+  progress('adaptive …');
+  const result = await measureAdaptive(options.quick ? QUICK : THOROUGH);
+  progress('');
+  say('\nPoll modes: forwarding under full load; CPU time of the polling thread when nothing arrives');
+  table(
+    ['mode', 'Mpps', 'of busy', 'idle CPU'],
+    result.throughput.map(({ mode, mpps, ofBusy }, i) => {
+      return [mode, mpps.toFixed(2), ofBusy.toFixed(3), `${result.idle[i].percent.toFixed(2)} %`];
+    }),
+  );
+  const whole = ({ p50, p99, p999, max }: Percentiles) => [p50, p99, p999, max].map((value) => value.toFixed(0));
+  say(
+    '\nDelays: from a frame in the ring to the step that receives it; of 1 ms timers while a loop polls at full load',
+  );
+  table(
+    ['microseconds', 'p50', 'p99', 'p99.9', 'max'],
+    [
+      ...result.wakeUp.map((row) => [`wake-up, ${row.waiting}`, ...whole(row)]),
+      ['timers, busy polling', ...whole(result.timers)],
+    ],
+  );
+  const { median, max } = result.interruption;
+  say(`From SIGINT to the end of ixy forward at full load: ${median.toFixed(0)} ms, at most ${max.toFixed(0)} ms`);
+  return result;
+}
+
 if (options.help) {
   console.log(`usage: npm run bench [-- --quick] [--json] [--only ${PARTS.join()}]`);
 } else {
@@ -89,6 +122,7 @@ if (options.help) {
     ...(parts.includes('driver-cost') ? { driverCost: await driverCost() } : {}),
     ...(parts.includes('allocation') ? { allocation: await allocation() } : {}),
     ...(parts.includes('end-to-end') ? { endToEnd: await endToEnd() } : {}),
+    ...(parts.includes('adaptive') ? { adaptive: await adaptive() } : {}),
   };
   if (options.json) console.log(JSON.stringify({ node: process.version, ...report }));
 }

@@ -5,4 +5,6 @@ export * from './emulation/index.ts';
 export * from './errors.ts';
 export * from './memory/index.ts';
 export * from './packets/index.ts';
+export { EventInterrupt } from './pci/descriptor-interrupt.ts';
+export type * from './pci/pci-device.ts';
 export * from './ports/index.ts';
