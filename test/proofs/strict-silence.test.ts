@@ -128,6 +128,19 @@ describe('strict mode has nothing to say about', () => {
     expect(lab.violations).toEqual([]);
   });
 
+  test('a loop that sleeps on each queue until an interrupt comes', async () => {
+    await run({ rxQueues: 4, txQueues: 1 }, (lab) => {
+      for (let round = 0; round < 50; round++) {
+        for (const { interrupt } of lab.nic.rx) expect(interrupt?.arm()).toBe(true);
+        lab.wire.send(frame(round, 60));
+        lab.settle();
+        expect(lab.nic.rx[0].interrupt?.wait(1)).toBe(true);
+        expectFrames(lab.receive(), [frame(round, 60)]);
+        for (const { interrupt } of lab.nic.rx) interrupt?.disarm();
+      }
+    });
+  });
+
   test('a link that comes and goes: what is queued waits, and leaves in order', async () => {
     const lab = await openLab();
     const { nic, wire, device } = lab;

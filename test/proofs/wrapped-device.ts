@@ -1,6 +1,6 @@
 /** A PciDevice that passes everything on: what tests extend to interfere, and hardware that outlives its driver. */
 import type { DmaDomain } from '../../src/memory/dma-memory.ts';
-import type { DeviceClock, PciConfigSpace, PciDevice, RegisterFile } from '../../src/pci/pci-device.ts';
+import type { DeviceClock, PciConfigSpace, PciDevice, PciInterrupts, RegisterFile } from '../../src/pci/pci-device.ts';
 
 export class WrappedDevice implements PciDevice {
   readonly inner: PciDevice;
@@ -11,6 +11,7 @@ export class WrappedDevice implements PciDevice {
   readonly config: PciConfigSpace;
   readonly dma: DmaDomain;
   readonly clock: DeviceClock;
+  readonly interrupts: PciInterrupts | undefined;
 
   constructor(inner: PciDevice) {
     this.inner = inner;
@@ -21,6 +22,7 @@ export class WrappedDevice implements PciDevice {
     this.config = inner.config;
     this.dma = inner.dma;
     this.clock = inner.clock;
+    this.interrupts = inner.interrupts;
   }
 
   bar(index: number): RegisterFile {
