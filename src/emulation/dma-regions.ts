@@ -30,6 +30,11 @@ function region(address: number, memory: ArrayBuffer | SharedArrayBuffer, size: 
 /** A region without memory, where translations begin. */
 export const NOWHERE = region(0, new ArrayBuffer(0), 0, 1);
 
+/** Whether a buffer's bytes lie on more than one page, of which only each is contiguous for a device. */
+export function crossesPage(region: DmaRegion, offset: number, length: number): boolean {
+  return Math.floor(offset / region.pageSize) !== Math.floor((offset + length - 1) / region.pageSize);
+}
+
 export class DmaRegions {
   readonly #regions: DmaRegion[] = [];
 

@@ -17,11 +17,12 @@ import {
 } from '../../datasheet/ixgbe/descriptors.ts';
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { extract } from '../../datasheet/registers.ts';
+import { crossesPage } from '../dma-regions.ts';
 import { DmaTranslator } from '../dma-translator.ts';
 import { fence } from '../fence.ts';
 import type { ModelContext } from './context.ts';
 import type { IxgbeFaults } from './faults.ts';
-import { crossesPage, DescriptorRing } from './ring.ts';
+import { DescriptorRing } from './ring.ts';
 import type { Traffic } from './statistics.ts';
 
 const { SRRCTL } = ixgbe;

@@ -5,7 +5,7 @@
 import { DESCRIPTOR_BYTES, DESCRIPTOR_WORDS, RING_ALIGNMENT, RING_MAXIMUM } from '../../datasheet/ixgbe/descriptors.ts';
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import type { Register } from '../../datasheet/registers.ts';
-import { type DmaRegion, NOWHERE } from '../dma-regions.ts';
+import { crossesPage, type DmaRegion, NOWHERE } from '../dma-regions.ts';
 import { DmaTranslator } from '../dma-translator.ts';
 import { MICROSECOND } from '../timers.ts';
 import { type ModelContext, QUIET } from './context.ts';
@@ -229,11 +229,6 @@ type RingRule =
   | 'ring-length'
   | 'ring-unmapped'
   | 'ring-crosses-page';
-
-/** Whether a buffer's bytes lie on more than one page, of which only each is contiguous for a device. */
-export function crossesPage(region: DmaRegion, offset: number, length: number): boolean {
-  return Math.floor(offset / region.pageSize) !== Math.floor((offset + length - 1) / region.pageSize);
-}
 
 /** Connects the rings of one side, by queue, to their registers. */
 export function connectRings(context: ModelContext, rings: readonly DescriptorRing[], permitted: () => boolean): void {

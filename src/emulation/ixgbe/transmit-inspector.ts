@@ -27,10 +27,11 @@ import {
 } from '../../datasheet/ixgbe/descriptors.ts';
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { extract } from '../../datasheet/registers.ts';
+import { crossesPage } from '../dma-regions.ts';
 import type { DmaTranslator } from '../dma-translator.ts';
 import type { ModelContext } from './context.ts';
 import { MINIMUM_FRAME } from './frame.ts';
-import { crossesPage, type DescriptorRing } from './ring.ts';
+import type { DescriptorRing } from './ring.ts';
 import type { IxgbeRule } from './rules.ts';
 
 const ADVANCED_RESERVED = (3 << 16) | (1 << 26) | (1 << 28);

@@ -1,0 +1,66 @@
+/** Puts a chain together, buffer by buffer, and sees to it that each is one that a device may use. */
+import { SPLIT_FLAG_INDIRECT, SPLIT_FLAG_WRITE } from '../../datasheet/virtio/split-ring.ts';
+import { crossesPage, NOWHERE } from '../dma-regions.ts';
+import type { DmaTranslator } from '../dma-translator.ts';
+import { Chain } from './chain.ts';
+import type { QueueState } from './queue-state.ts';
+
+export class ChainBuilder {
+  readonly chain: Chain;
+  readonly #state: QueueState;
+  readonly #translator: DmaTranslator;
+  readonly #reserved: number;
+
+  /** `reserved`: the flags that mean nothing in this format. The three that are used here are the same in both. */
+  constructor(state: QueueState, reserved: number) {
+    this.chain = new Chain(state.size);
+    this.#state = state;
+    this.#translator = state.translator();
+    this.#reserved = reserved;
+  }
+
+  /** Appends what a descriptor says, given as int32. False if that broke the queue. */
+  add(low: number, high: number, length: number, flags: number): boolean {
+    const { chain } = this;
+    const i = chain.count;
+    const state = this.#state;
+    if (i === state.size) return state.fail('queue.chain-length', `more than ${i} descriptors`);
+    if ((flags & SPLIT_FLAG_INDIRECT) !== 0) return state.fail('queue.indirect', `flags ${flags.toString(16)}`);
+    const translator = this.#translator;
+    // Lengths from 2^31 on are negative here, and longer than any memory.
+    const offset = length > 0 ? translator.translate(low, high, length) : length;
+    if (state.strict) this.#inspect(offset, length, flags);
+    const bytes = offset >= 0 ? length : 0;
+    if ((flags & SPLIT_FLAG_WRITE) !== 0) chain.writableBytes += bytes;
+    else if (chain.readable === i) {
+      chain.readable = i + 1;
+      chain.readableBytes += bytes;
+    } else return state.fail('queue.write-before-read', `buffer ${i} of the chain`);
+    chain.count = i + 1;
+    chain.lengths[i] = bytes;
+    if (bytes > 0) {
+      chain.regions[i] = translator.region;
+      chain.offsets[i] = offset;
+    } else this.#addNothing(i, offset);
+    return true;
+  }
+
+  #addNothing(i: number, offset: number): void {
+    const { chain } = this;
+    chain.regions[i] = NOWHERE;
+    chain.offsets[i] = offset < 0 ? -1 : 0;
+    if (offset >= 0) return;
+    chain.mapped = false;
+    this.#state.context.dmaFaults++;
+  }
+
+  #inspect(offset: number, length: number, flags: number): void {
+    const state = this.#state;
+    if ((flags & this.#reserved) !== 0) state.record('queue.reserved-flags', `flags ${flags.toString(16)}`);
+    if (length === 0) state.record('queue.zero-length', `buffer ${this.chain.count} of the chain`);
+    else if (offset < 0) state.record('queue.buffer-unmapped', `${length >>> 0} bytes`);
+    else if (crossesPage(this.#translator.region, offset, length)) {
+      state.record('queue.buffer-crosses-page', `${length} bytes`);
+    }
+  }
+}
