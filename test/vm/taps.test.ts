@@ -99,6 +99,18 @@ describeGuest('the far end of cables', { nics: NICS }, (guest) => {
     const file = await recording.ended();
     expect(checkSequence(file)).toMatchObject({ unique: FRAMES, lost: 0, reordered: 0, corrupted: 0, foreign: 0 });
     expect(framesOf(file)).toEqual(framesOf(packets));
+    expect(await host.dropped(LEGACY)).toBe(0);
+  });
+
+  it('counts what a guest does not fetch', async () => {
+    const { host } = guest();
+    await guest().output(`ip link set ${await guest().interfaceOf(MODERN)} down`);
+    const packets = host.file('many.pcap').here;
+    await host.output(
+      `node dist/cli/main.js pktgen pcap:${packets} --count ${20 * FRAMES} --dst-mac ${nicMac(MODERN)}`,
+    );
+    await host.send(MODERN, packets);
+    expect(await host.dropped(MODERN)).toBeGreaterThan(9 * FRAMES);
   });
 
   it('a frame that is larger than its interface takes is an error', async () => {

@@ -57,6 +57,12 @@ export class Host extends Shell {
     if (!/Failed packets:\s+0\b/.test(report)) throw new Error(`frames were not sent:\n${report}`);
   }
 
+  /** Frames for a NIC that its interface has dropped, as the guest did not fetch them in time. */
+  async dropped(nic: Nic): Promise<number> {
+    const [link] = JSON.parse(await this.output(`ip -json -statistics link show ${tapName(nic)}`));
+    return link.stats64.tx.dropped;
+  }
+
   /** Kills what still runs. */
   async close(): Promise<void> {
     const ends = [...this.#processes.values()].map((child) => new Promise((resolve) => child.once('close', resolve)));

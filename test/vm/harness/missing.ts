@@ -35,9 +35,9 @@ function missingForTaps(): string | undefined {
   return missing.length > 0 ? `not installed: ${missing.join(', ')}; ${RUN_SETUP}` : undefined;
 }
 
-/** QEMU's major release; undefined if there is none. */
+/** QEMU's release: 10.1; undefined if there is none. */
 function qemuRelease(): number | undefined {
   const { stdout } = spawnSync(QEMU, ['--version'], { encoding: 'utf8' });
-  const release = /version (\d+)\./.exec(stdout ?? '')?.[1];
+  const release = /version (\d+\.\d+)/.exec(stdout ?? '')?.[1];
   return release === undefined ? undefined : Number(release);
 }
