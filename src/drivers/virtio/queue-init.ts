@@ -24,7 +24,10 @@ export interface RingFeatures {
   readonly transmitChecksum: boolean;
   /** Bytes of the header in front of each packet: 10 on legacy devices without MRG_RXBUF (5.1.6.1). */
   readonly headerBytes: 10 | 12;
-  /** Legacy devices without ANY_LAYOUT: the header has a descriptor of its own (5.1.6.6), which halves the ring's packets. */
+  /**
+   * Legacy devices without ANY_LAYOUT: the header has a descriptor of its own (5.1.6.6), which halves the ring's packets.
+   * Not together with `mergeable` or `inOrder`, nor on packed rings.
+   */
   readonly separateHeader: boolean;
 }
 
@@ -82,16 +85,3 @@ export function queueAddresses(kind: RingKind, size: number, address: number): Q
   const { descriptors, available, used } = splitLayout(size);
   return { descriptors: address + descriptors, driver: address + available, device: address + used };
 }
-
-/*
- * The queues' common surface, in the order of their life:
- *
- *   new VirtioRxQueue(init)     nothing is written yet but the pool retained; `addresses` says what to tell the device
- *   start(notify)               writes the descriptors, compiles the bursts; `notify` rings the doorbell
- *   fill()                      receive only, after DRIVER_OK: makes all buffers available, and rings
- *   receive / transmit          see NetRxQueue and NetTxQueue
- *   enableInterrupt()           receive only: the next used buffer interrupts; `receive` once more before sleeping
- *   disableInterrupt()          receive only; also the state after `start`
- *   stop()                      from now on bursts do nothing
- *   reclaim()                   the device was reset: all packets go back to their pools, and the pools back
- */

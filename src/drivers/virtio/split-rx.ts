@@ -1,0 +1,72 @@
+/** A split ring for receiving: its descriptors, its bursts, and its interrupts. */
+import {
+  AVAILABLE_FLAG_NO_INTERRUPT,
+  AVAILABLE_FLAGS,
+  SPLIT_ADDRESS_HIGH,
+  SPLIT_ADDRESS_LOW,
+  SPLIT_FLAG_NEXT,
+  SPLIT_FLAG_WRITE,
+  SPLIT_FLAGS_NEXT,
+  SPLIT_LENGTH,
+  SPLIT_NEXT_SHIFT,
+} from '../../datasheet/virtio/split-ring.ts';
+import { addressHigh, addressLow } from '../../memory/dma-memory.ts';
+import { specialise } from '../../specialise.ts';
+import { HEADER_STRIDE, headersOffset, type RxQueueInit } from './queue-init.ts';
+import { RX_CONSTANTS, type RxContext, type RxRing } from './rx-context.ts';
+import { splitRing } from './split-context.ts';
+import { makeSplitFrameReceive } from './split-frames.ts';
+import { makeSplitReceive, makeSplitRefill, type SplitRxContext } from './split-receive.ts';
+import { splitViews } from './split-views.ts';
+
+const { NEXT, ARMED } = RX_CONSTANTS;
+
+/** Writes the descriptors, and compiles the bursts that suit what was negotiated. Interrupts are off. */
+export function createSplitRx(init: RxQueueInit, common: RxContext): RxRing {
+  const context: SplitRxContext = { ...common, ...splitRing(splitViews(init), init.size) };
+  writeDescriptors(init, context);
+  const refill = specialise('refill', makeSplitRefill)(context);
+  const { mergeable, receiveChecksum, inOrder } = context;
+  const frames = mergeable || receiveChecksum || inOrder;
+  const receive = frames
+    ? specialise('receive-frames', makeSplitFrameReceive)(context, refill)
+    : specialise('receive', makeSplitReceive)(context, refill);
+  const { state, available, usedEvent, eventIndex } = context;
+  const ring: RxRing = {
+    receive,
+    refill,
+    enableInterrupt() {
+      state[ARMED] = 1;
+      if (eventIndex) Atomics.store(available, usedEvent, state[NEXT]);
+      else Atomics.store(available, AVAILABLE_FLAGS, 0);
+    },
+    disableInterrupt() {
+      state[ARMED] = 0;
+      if (eventIndex)
+        available[usedEvent] = state[NEXT] - 1; // the index has passed it
+      else available[AVAILABLE_FLAGS] = AVAILABLE_FLAG_NO_INTERRUPT;
+    },
+  };
+  ring.disableInterrupt();
+  return ring;
+}
+
+/** All that stays as it is while the queue runs; refilling changes addresses of data only. */
+function writeDescriptors(init: RxQueueInit, context: SplitRxContext): void {
+  const { descriptors, order, size, pairs, maximumLength, headerBytes } = context;
+  const headers = init.address + headersOffset('split', size);
+  for (let id = 0; id < size; id++) {
+    const word = id << 2;
+    const isHeader = pairs && (id & 1) === 0;
+    if (isHeader) {
+      descriptors[word + SPLIT_ADDRESS_LOW] = addressLow(headers + HEADER_STRIDE * id);
+      descriptors[word + SPLIT_ADDRESS_HIGH] = addressHigh(headers + HEADER_STRIDE * id);
+      descriptors[word + SPLIT_LENGTH] = headerBytes;
+      descriptors[word + SPLIT_FLAGS_NEXT] = SPLIT_FLAG_WRITE | SPLIT_FLAG_NEXT | ((id + 1) << SPLIT_NEXT_SHIFT);
+    } else {
+      descriptors[word + SPLIT_LENGTH] = pairs ? maximumLength : maximumLength + headerBytes;
+      descriptors[word + SPLIT_FLAGS_NEXT] = SPLIT_FLAG_WRITE;
+    }
+    order[id] = pairs ? (2 * id) & (size - 1) : id;
+  }
+}

@@ -1,0 +1,244 @@
+/**
+ * One transmit queue, of either ring format. Packets of the usual shape go through a burst function compiled for this ring
+ * and their pool; chains, moved headroom, open checksums, several pools in one ring, packets that must be dropped, devices
+ * that want headers apart, and checked mode take the slow path.
+ */
+import { CheckedPacketPool } from '../../memory/checked-pool.ts';
+import type { PacketBatch } from '../../memory/packet-batch.ts';
+import { NO_PACKET, type PacketAddresses, type PacketPool } from '../../memory/packet-pool.ts';
+import type { TxQueue as NetTxQueue } from '../net-device.ts';
+import { TransmitAudit } from '../transmit-audit.ts';
+import { headerAddresses } from './header-addresses.ts';
+import { queueAddresses, type TxQueueInit } from './queue-init.ts';
+import { describeFault, type RingFault } from './ring-fault.ts';
+import { SplitTx } from './split-tx.ts';
+import type { QueueAddresses } from './transport.ts';
+import { type Transmit, TX_CONSTANTS, type TxRing, type TxTables } from './tx-context.ts';
+import { FrameBuilder } from './tx-frame.ts';
+
+const { DROPPED, PACKETS, BYTES } = TX_CONSTANTS;
+/** Typed arrays of compiled bursts must not be tiny: V8 keeps the smallest on its heap, where they move. */
+const STATE_WORDS = 32;
+/** Most pools that one ring may meet in its life; an owner's number is a byte. */
+const MAXIMUM_POOLS = 255;
+
+/** A pool that this ring sends from. */
+interface Source {
+  readonly number: number;
+  readonly pool: PacketPool;
+  readonly addresses: PacketAddresses;
+  /** The slow path in checked mode, and for devices that want headers apart. */
+  readonly burst: Transmit;
+  /** Frames in the ring, while it is mixed. */
+  frames: number;
+}
+
+/**
+ * A device's transmit queue. In the order of its life: the constructor says what to tell the device; `start` writes the
+ * ring; `transmit`; `stop`; and when the device has been reset, `reclaim`.
+ */
+export class VirtioTxQueue implements NetTxQueue {
+  /** What to tell the device. */
+  readonly addresses: QueueAddresses;
+  /**
+   * See `NetTxQueue.transmit`. The burst function of the pool at hand, or the slow path; exchanged when the usual case
+   * changes, so that a burst need not ask.
+   */
+  transmit: Transmit = () => 0;
+
+  readonly #init: TxQueueInit;
+  readonly #state = new Int32Array(STATE_WORDS);
+  readonly #totals = new Float64Array(STATE_WORDS);
+  readonly #shadow: Int32Array;
+  readonly #frames: FrameBuilder;
+  readonly #audit = new TransmitAudit();
+  readonly #sources: Source[] = [];
+  /** By buffer id, the number of its packet's source; kept while the ring is mixed. */
+  readonly #owners: Uint8Array;
+  /** The ring holds packets of more than one pool. */
+  #mixed = false;
+  #source: Source | undefined;
+  #ring: TxRing | undefined;
+
+  constructor(init: TxQueueInit) {
+    this.#init = init;
+    this.addresses = queueAddresses(init.kind, init.size, init.address);
+    this.#shadow = new Int32Array(Math.max(init.size, STATE_WORDS)).fill(NO_PACKET);
+    this.#owners = new Uint8Array(init.size);
+    this.#frames = new FrameBuilder(init);
+  }
+
+  /** Packets given to the device, and their bytes without the virtio header. */
+  get packets(): number {
+    return this.#totals[PACKETS];
+  }
+  get bytes(): number {
+    return this.#totals[BYTES];
+  }
+
+  /** Packets dropped because the device cannot send them: too short, too long, or in more than 32 buffers. */
+  get dropped(): number {
+    return this.#state[DROPPED] >>> 0;
+  }
+
+  /** Writes the ring; the device is asked not to interrupt. `notify` rings the queue's doorbell. */
+  start(notify: () => void): void {
+    const { size, features } = this.#init;
+    const tables: TxTables = {
+      constants: TX_CONSTANTS,
+      shadow: this.#shadow,
+      state: this.#state,
+      totals: this.#totals,
+      size,
+      headerBytes: features.headerBytes,
+      inOrder: features.inOrder,
+      eventIndex: features.eventIndex,
+      notify,
+      fail: this.#fail,
+    };
+    this.#ring = new SplitTx(this.#init, tables);
+    this.transmit = this.#slowly;
+  }
+
+  /** From now on `transmit` takes nothing: the device is gone, broken, or about to be reset. */
+  stop(): void {
+    this.transmit = () => 0;
+    this.#ring = undefined;
+  }
+
+  /** Gives all packets in the ring back to their pools, and the pools back. The device must have been reset. */
+  reclaim(): void {
+    this.stop();
+    for (let id = 0; id < this.#init.size; id++) this.#release(id);
+    for (const { pool } of this.#sources) pool.release(this.#init.domain);
+    this.#sources.length = 0;
+    this.#source = undefined;
+  }
+
+  readonly #fail = (fault: RingFault, value: number): void => {
+    this.stop();
+    this.#init.onBroken(describeFault(fault, value));
+  };
+
+  /** Makes `pool` the current source; the ring is mixed while it holds packets of the one before. */
+  #adopt(ring: TxRing, pool: PacketPool): Source {
+    const before = this.#source;
+    const source = this.#sources.find((known) => known.pool === pool) ?? this.#addSource(ring, pool);
+    if (before && !this.#mixed) {
+      this.#owners.fill(before.number);
+      before.frames = ring.frames;
+      this.#mixed = before.frames > 0;
+    }
+    this.#source = source;
+    this.#choose(source);
+    return source;
+  }
+
+  /** While packets of several pools are in the ring, only the slow path knows where to return them. */
+  #choose(source: Source): void {
+    this.transmit = this.#mixed ? this.#slowly : source.burst;
+  }
+
+  #addSource(ring: TxRing, pool: PacketPool): Source {
+    const number = this.#sources.length;
+    if (number === MAXIMUM_POOLS) throw new RangeError(`a transmit queue can send from ${MAXIMUM_POOLS} pools at most`);
+    const { domain, features, maximumFrame } = this.#init;
+    const addresses = pool.retain(domain);
+    const { buffer, size } = pool.memory;
+    const slow = pool instanceof CheckedPacketPool || features.separateHeader;
+    const burst = slow
+      ? this.#slowly
+      : ring.burst({
+          pool,
+          otherwise: this.#slowly,
+          leftover: this.#leftover,
+          poolState: pool.state,
+          freeStack: pool.stack,
+          lengths: pool.length,
+          addresses: headerAddresses(addresses, features.headerBytes),
+          bytes32: new Int32Array(buffer, 0, size / 4),
+          bytes64: new Float64Array(buffer, 0, size / 8),
+          maximumLength: Math.min(maximumFrame, pool.dataSize),
+        });
+    const source = { number, pool, addresses, burst, frames: 0 };
+    this.#sources.push(source);
+    return source;
+  }
+
+  /** After a burst that queued only the first packets: drops what must be, and goes on if it was that. */
+  readonly #leftover = (batch: PacketBatch, queued: number): number => {
+    if (queued > 0) batch.shift(queued);
+    const stuck = this.#ring === undefined || this.#frames.sendable(batch.pool, batch.packets[0]) > 0;
+    return stuck ? queued : queued + this.#slowly(batch);
+  };
+
+  /** Any packet the device can take, from any pool; drops and counts the others. */
+  readonly #slowly = (batch: PacketBatch): number => {
+    const ring = this.#ring;
+    if (!ring) return 0;
+    const { pool } = batch;
+    const source = batch.length === 0 || this.#source?.pool === pool ? this.#source : this.#adopt(ring, pool);
+    this.#audit.admit(batch);
+    const error = this.#takeBack(ring);
+    let queued = 0;
+    let done = 0;
+    for (; source && this.#ring && done < batch.length; done++) {
+      const packet = batch.packets[done];
+      const bytes = this.#frames.sendable(pool, packet);
+      if (bytes === 0) {
+        pool.free(packet);
+        this.#state[DROPPED]++;
+      } else if (this.#enqueue(ring, source, packet)) {
+        this.#totals[BYTES] += bytes;
+        queued++;
+      } else {
+        break;
+      }
+    }
+    if (done > 0) batch.shift(done);
+    this.#totals[PACKETS] += queued;
+    ring.publish();
+    if (error) throw error;
+    return queued;
+  };
+
+  /** One frame's descriptors; false if there is no room for all of them. */
+  #enqueue(ring: TxRing, source: Source, packet: number): boolean {
+    const { pool, addresses, number } = source;
+    if (this.#frames.descriptors(pool, packet) > ring.free) return false;
+    const id = ring.nextId;
+    this.#frames.build(pool, addresses, packet, id);
+    ring.add(packet, this.#frames.pieces);
+    this.#owners[id] = number;
+    if (this.#mixed) source.frames++;
+    for (let segment = packet; segment !== NO_PACKET; segment = pool.next[segment]) this.#audit.queued(pool, segment);
+    return true;
+  }
+
+  /** Takes back sent packets; returns an error of checked mode to throw once the ring is consistent. */
+  #takeBack(ring: TxRing): Error | undefined {
+    let error: Error | undefined;
+    for (let id = ring.nextSent(); id >= 0; id = ring.nextSent()) error = this.#release(id) ?? error;
+    if (this.#mixed && this.#source && this.#ring) {
+      this.#mixed = this.#sources.some((other) => other !== this.#source && other.frames > 0);
+      this.#choose(this.#source);
+    }
+    return error;
+  }
+
+  /** Gives the packet of a buffer, if it has one, back to its pool. */
+  #release(id: number): Error | undefined {
+    const packet = this.#shadow[id];
+    const source = this.#mixed ? this.#sources[this.#owners[id]] : this.#source;
+    if (packet === NO_PACKET || !source) return undefined;
+    const { pool } = source;
+    let error: Error | undefined;
+    for (let segment = packet; segment !== NO_PACKET; segment = pool.next[segment]) {
+      error = this.#audit.completed(pool, segment) ?? error;
+    }
+    this.#shadow[id] = NO_PACKET;
+    if (this.#mixed) source.frames--;
+    pool.reclaim(packet);
+    return error;
+  }
+}
