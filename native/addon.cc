@@ -26,10 +26,11 @@ static Napi::Object Constants(Napi::Env env) {
   return constants;
 }
 
-/** Armed writes first, while the memory they protect is still there; then the mappings. */
+/** Armed writes first, while the memory they protect is still there; then the mappings, and what was mapped. */
 static void EndEnvironment(Instance* instance) {
   CarryOutCleanupWrites(instance);
   instance->mappings.ReleaseAll();
+  instance->descriptors.CloseAll();
 }
 
 static Napi::Object Initialize(Napi::Env env, Napi::Object exports) {

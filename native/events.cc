@@ -19,13 +19,13 @@ static Napi::Value EventFd(const Napi::CallbackInfo& info) {
   const auto flags = static_cast<int>(arguments.Integer(1, "flags", 0, kMaxInt32));
   const int descriptor = eventfd(initial, flags);
   if (descriptor < 0) throw SystemError(info.Env(), errno, "eventfd");
-  return Napi::Number::New(info.Env(), descriptor);
+  return MadeDescriptor(info.Env(), descriptor);
 }
 
 static Napi::Value EpollCreate(const Napi::CallbackInfo& info) {
   const int descriptor = epoll_create1(EPOLL_CLOEXEC);
   if (descriptor < 0) throw SystemError(info.Env(), errno, "epoll_create1");
-  return Napi::Number::New(info.Env(), descriptor);
+  return MadeDescriptor(info.Env(), descriptor);
 }
 
 static void EpollControl(const Napi::CallbackInfo& info) {

@@ -78,6 +78,7 @@ static Napi::Value TryLock(const Napi::CallbackInfo& info) {
 static void Close(const Napi::CallbackInfo& info) {
   const Arguments arguments(info, "close");
   const int descriptor = arguments.Descriptor(0);
+  Instance::Of(info.Env()).descriptors.Forget(descriptor);
   // Not repeated when interrupted: Linux has closed it by then.
   if (close(descriptor) == -1 && errno != EINTR) throw DescriptorError(info.Env(), errno, "close", descriptor);
 }

@@ -90,7 +90,7 @@ static Napi::Value MemfdCreate(const Napi::CallbackInfo& info) {
   const auto flags = static_cast<unsigned>(arguments.Integer(1, "flags", 0, kMaxUint32));
   const int descriptor = memfd_create(name.c_str(), flags);
   if (descriptor < 0) throw SystemError(info.Env(), errno, "memfd_create", name);
-  return Napi::Number::New(info.Env(), descriptor);
+  return MadeDescriptor(info.Env(), descriptor);
 }
 
 void ExportMemory(Napi::Object exports) {

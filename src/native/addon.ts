@@ -81,7 +81,8 @@ export interface Addon {
    */
   tryLock(descriptor: number): boolean;
   /**
-   * Closes a descriptor that one of these calls made. (Those from `fs` go back to `fs`: in a worker it keeps account of
+   * Closes a descriptor that one of these calls made. Those of `eventfd`, `epollCreate` and `memfdCreate` are closed on the
+   * thread that made them; the end of a worker closes what it has left. (Those from `fs` go back to `fs`: in a worker it keeps account of
    * its own, and warns about others.)
    */
   close(descriptor: number): void;

@@ -24,6 +24,41 @@ const arm = `const descriptor = fs.openSync(path, 'r+');
   const token = addon.armCleanupWrite(descriptor, 7, Buffer.from('off'));
   fs.closeSync(descriptor);`;
 
+describe('a descriptor', () => {
+  const make = `const made = [addon.eventfd(0, 0), addon.epollCreate(), addon.memfdCreate('ixy-left', 0)];`;
+
+  it.each([
+    ['runs out of work', '', false],
+    ['throws', 'throw new Error("end");', false],
+    ['is terminated', 'for (;;);', true],
+  ])('is closed when the worker that made it %s', async (_, end, terminate) => {
+    const before = openDescriptors();
+    const worker = startWorker(`${make} parentPort.postMessage('made'); ${end}`, undefined);
+    const gone = workerEnd(worker);
+    await new Promise((made) => worker.once('message', made));
+    if (terminate) await worker.terminate();
+    await gone;
+    expect(openDescriptors()).toBeLessThanOrEqual(before);
+  });
+
+  it('that its worker has closed is not closed again: the number is somebody else’s', async () => {
+    const code = `${make} made.forEach((descriptor) => addon.close(descriptor));
+      parentPort.once('message', () => {});
+      parentPort.postMessage(made);`;
+    const worker = startWorker(code, undefined);
+    const gone = workerEnd(worker);
+    const closed = await new Promise<number[]>((message) => worker.once('message', message));
+    const reused = closed.map(() => openSync(scratchFile(), 'r'));
+    onTestFinished(() => {
+      for (const descriptor of reused) closeSync(descriptor);
+    });
+    expect(reused.some((descriptor) => closed.includes(descriptor))).toBe(true);
+    worker.postMessage('end');
+    await gone;
+    for (const descriptor of reused) expect(readFileSync(descriptor, 'utf8')).toBe('dma is on');
+  });
+});
+
 describe('a cleanup write', () => {
   it.each([
     ['runs out of work', '', false],
