@@ -7,6 +7,7 @@ import { CheckedPacketPool } from '../../memory/checked-pool.ts';
 import type { PacketBatch } from '../../memory/packet-batch.ts';
 import { NO_PACKET, type PacketAddresses, type PacketPool } from '../../memory/packet-pool.ts';
 import type { TxQueue as NetTxQueue } from '../net-device.ts';
+import { type PoolSource, PoolSources } from '../pool-sources.ts';
 import { TransmitAudit } from '../transmit-audit.ts';
 import { headerAddresses } from './header-addresses.ts';
 import { queueAddresses, type TxQueueInit } from './queue-init.ts';
@@ -19,19 +20,6 @@ import { FrameBuilder } from './tx-frame.ts';
 const { DROPPED, PACKETS, BYTES } = TX_CONSTANTS;
 /** Typed arrays of compiled bursts must not be tiny: V8 keeps the smallest on its heap, where they move. */
 const STATE_WORDS = 32;
-/** Most pools that one ring may meet in its life; an owner's number is a byte. */
-const MAXIMUM_POOLS = 255;
-
-/** A pool that this ring sends from. */
-interface Source {
-  readonly number: number;
-  readonly pool: PacketPool;
-  readonly addresses: PacketAddresses;
-  /** The slow path in checked mode, and for devices that want headers apart. */
-  readonly burst: Transmit;
-  /** Frames in the ring, while it is mixed. */
-  frames: number;
-}
 
 /**
  * A device's transmit queue. In the order of its life: the constructor says what to tell the device; `start` writes the
@@ -52,19 +40,14 @@ export class VirtioTxQueue implements NetTxQueue {
   readonly #shadow: Int32Array;
   readonly #frames: FrameBuilder;
   readonly #audit = new TransmitAudit();
-  readonly #sources: Source[] = [];
-  /** By buffer id, the number of its packet's source; kept while the ring is mixed. */
-  readonly #owners: Uint8Array;
-  /** The ring holds packets of more than one pool. */
-  #mixed = false;
-  #source: Source | undefined;
+  readonly #sources: PoolSources;
   #ring: TxRing | undefined;
 
   constructor(init: TxQueueInit) {
     this.#init = init;
     this.addresses = queueAddresses(init.kind, init.size, init.address);
     this.#shadow = new Int32Array(Math.max(init.size, STATE_WORDS)).fill(NO_PACKET);
-    this.#owners = new Uint8Array(init.size);
+    this.#sources = new PoolSources(init.domain, init.size, (pool, addresses) => this.#compile(pool, addresses));
     this.#frames = new FrameBuilder(init);
   }
 
@@ -109,10 +92,8 @@ export class VirtioTxQueue implements NetTxQueue {
   /** Gives all packets in the ring back to their pools, and the pools back. The device must have been reset. */
   reclaim(): void {
     this.stop();
-    for (let id = 0; id < this.#init.size; id++) this.#release(id);
-    for (const { pool } of this.#sources) pool.release(this.#init.domain);
-    this.#sources.length = 0;
-    this.#source = undefined;
+    for (let id = 0; id < this.#init.size; id++) if (this.#shadow[id] !== NO_PACKET) this.#release(id);
+    this.#sources.close();
   }
 
   readonly #fail = (fault: RingFault, value: number): void => {
@@ -120,49 +101,36 @@ export class VirtioTxQueue implements NetTxQueue {
     this.#init.onBroken(describeFault(fault, value));
   };
 
-  /** Makes `pool` the current source; the ring is mixed while it holds packets of the one before. */
-  #adopt(ring: TxRing, pool: PacketPool): Source {
-    const before = this.#source;
-    const source = this.#sources.find((known) => known.pool === pool) ?? this.#addSource(ring, pool);
-    if (before && !this.#mixed) {
-      this.#owners.fill(before.number);
-      before.frames = ring.frames;
-      this.#mixed = before.frames > 0;
-    }
-    this.#source = source;
+  /** Makes `pool` the one that is sent from. */
+  #select(ring: TxRing, pool: PacketPool): PoolSource {
+    if (this.#sources.current?.pool === pool) return this.#sources.current;
+    const source = this.#sources.select(pool, ring.frames);
     this.#choose(source);
     return source;
   }
 
   /** While packets of several pools are in the ring, only the slow path knows where to return them. */
-  #choose(source: Source): void {
-    this.transmit = this.#mixed ? this.#slowly : source.burst;
+  #choose(source: PoolSource): void {
+    this.transmit = this.#sources.mixed ? this.#slowly : source.transmit;
   }
 
-  #addSource(ring: TxRing, pool: PacketPool): Source {
-    const number = this.#sources.length;
-    if (number === MAXIMUM_POOLS) throw new RangeError(`a transmit queue can send from ${MAXIMUM_POOLS} pools at most`);
-    const { domain, features, maximumFrame } = this.#init;
-    const addresses = pool.retain(domain);
+  /** The burst function for packets of one pool: in checked mode, and where headers lie apart, the slow path. */
+  #compile(pool: PacketPool, addresses: PacketAddresses): Transmit {
+    const { features, maximumFrame } = this.#init;
+    if (!this.#ring || pool instanceof CheckedPacketPool || features.separateHeader) return this.#slowly;
     const { buffer, size } = pool.memory;
-    const slow = pool instanceof CheckedPacketPool || features.separateHeader;
-    const burst = slow
-      ? this.#slowly
-      : ring.burst({
-          pool,
-          otherwise: this.#slowly,
-          leftover: this.#leftover,
-          poolState: pool.state,
-          freeStack: pool.stack,
-          lengths: pool.length,
-          addresses: headerAddresses(addresses, features.headerBytes),
-          bytes32: new Int32Array(buffer, 0, size / 4),
-          bytes64: new Float64Array(buffer, 0, size / 8),
-          maximumLength: Math.min(maximumFrame, pool.dataSize),
-        });
-    const source = { number, pool, addresses, burst, frames: 0 };
-    this.#sources.push(source);
-    return source;
+    return this.#ring.burst({
+      pool,
+      otherwise: this.#slowly,
+      leftover: this.#leftover,
+      poolState: pool.state,
+      freeStack: pool.stack,
+      lengths: pool.length,
+      addresses: headerAddresses(addresses, features.headerBytes),
+      bytes32: new Int32Array(buffer, 0, size / 4),
+      bytes64: new Float64Array(buffer, 0, size / 8),
+      maximumLength: Math.min(maximumFrame, pool.dataSize),
+    });
   }
 
   /** After a burst that queued only the first packets: drops what must be, and goes on if it was that. */
@@ -176,13 +144,14 @@ export class VirtioTxQueue implements NetTxQueue {
   readonly #slowly = (batch: PacketBatch): number => {
     const ring = this.#ring;
     if (!ring) return 0;
+    if (batch.length === 0) return this.#idle(ring);
     const { pool } = batch;
-    const source = batch.length === 0 || this.#source?.pool === pool ? this.#source : this.#adopt(ring, pool);
+    const source = this.#select(ring, pool);
     this.#audit.admit(batch);
     const error = this.#takeBack(ring);
     let queued = 0;
     let done = 0;
-    for (; source && this.#ring && done < batch.length; done++) {
+    for (; this.#ring && done < batch.length; done++) {
       const packet = batch.packets[done];
       const bytes = this.#frames.sendable(pool, packet);
       if (bytes === 0) {
@@ -202,15 +171,20 @@ export class VirtioTxQueue implements NetTxQueue {
     return queued;
   };
 
+  /** A burst of nothing: packets that have been sent may be all that the receiving side waits for. */
+  #idle(ring: TxRing): number {
+    const error = this.#takeBack(ring);
+    if (error) throw error;
+    return 0;
+  }
+
   /** One frame's descriptors; false if there is no room for all of them. */
-  #enqueue(ring: TxRing, source: Source, packet: number): boolean {
-    const { pool, addresses, number } = source;
+  #enqueue(ring: TxRing, { pool, addresses }: PoolSource, packet: number): boolean {
     if (this.#frames.descriptors(pool, packet) > ring.free) return false;
     const id = ring.nextId;
     this.#frames.build(pool, addresses, packet, id);
     ring.add(packet, this.#frames.pieces);
-    this.#owners[id] = number;
-    if (this.#mixed) source.frames++;
+    this.#sources.entered(id);
     for (let segment = packet; segment !== NO_PACKET; segment = pool.next[segment]) this.#audit.queued(pool, segment);
     return true;
   }
@@ -218,26 +192,29 @@ export class VirtioTxQueue implements NetTxQueue {
   /** Takes back sent packets; returns an error of checked mode to throw once the ring is consistent. */
   #takeBack(ring: TxRing): Error | undefined {
     let error: Error | undefined;
-    for (let id = ring.nextSent(); id >= 0; id = ring.nextSent()) error = this.#release(id) ?? error;
-    if (this.#mixed && this.#source && this.#ring) {
-      this.#mixed = this.#sources.some((other) => other !== this.#source && other.frames > 0);
-      this.#choose(this.#source);
+    let released = false;
+    for (let id = ring.nextSent(); id >= 0; id = ring.nextSent()) {
+      error = this.#release(id) ?? error;
+      released = true;
+    }
+    const { current, mixed } = this.#sources;
+    if (current && mixed && released && this.#ring) {
+      this.#sources.settle();
+      this.#choose(current);
     }
     return error;
   }
 
-  /** Gives the packet of a buffer, if it has one, back to its pool. */
+  /** Gives the packet of a buffer back to its pool. */
   #release(id: number): Error | undefined {
+    const pool = this.#sources.left(id)?.pool;
+    if (!pool) return undefined;
     const packet = this.#shadow[id];
-    const source = this.#mixed ? this.#sources[this.#owners[id]] : this.#source;
-    if (packet === NO_PACKET || !source) return undefined;
-    const { pool } = source;
+    this.#shadow[id] = NO_PACKET;
     let error: Error | undefined;
     for (let segment = packet; segment !== NO_PACKET; segment = pool.next[segment]) {
       error = this.#audit.completed(pool, segment) ?? error;
     }
-    this.#shadow[id] = NO_PACKET;
-    if (this.#mixed) source.frames--;
     pool.reclaim(packet);
     return error;
   }
