@@ -10,6 +10,7 @@ export type IxyErrorCode =
   | 'ERR_BAD_PACKET' // bytes that do not parse as the protocol asked for
   | 'ERR_CLOSED' // used after close()
   | 'ERR_DEVICE_BUSY' // a kernel driver, or another process, has the device
+  | 'ERR_DEVICE_FAILED' // a device broke its own rules, or asks to be reset: close it, and open it again
   | 'ERR_DEVICE_GONE' // registers read as all ones: the device was removed
   | 'ERR_DEVICE_NOT_FOUND' // no such PCI address or interface
   | 'ERR_DEVICE_UNSUPPORTED' // a device that no driver here knows

@@ -69,8 +69,8 @@ function text(port: NetDevice, facts: Facts): string[] {
       ['driver', port.driver],
       ['MAC', port.mac],
       ['MTU', `${port.mtu} (at most ${capabilities.maxMtu})`],
-      ['link', link.up ? `up, ${link.speed / 1000} Gbit/s, ${duplex} duplex` : 'down'],
-      ['speeds', capabilities.speeds.map((speed) => `${speed / 1000} Gbit/s`).join(', ')],
+      ['link', link.up ? `up, ${speedText(link.speed)}, ${duplex} duplex` : 'down'],
+      ['speeds', capabilities.speeds.map(speedText).join(', ') || 'unknown'],
       [
         'queues',
         `${port.rx.length} RX of ${capabilities.maxRxQueues}, ${port.tx.length} TX of ${capabilities.maxTxQueues}`,
@@ -81,6 +81,10 @@ function text(port: NetDevice, facts: Facts): string[] {
     ...aligned(counted.map(([name, value]) => [name, String(value)])),
     ...(registers ? registerLines(registers) : []),
   ];
+}
+
+function speedText(megabits: number): string {
+  return megabits > 0 ? `${megabits / 1000} Gbit/s` : 'speed unknown';
 }
 
 function registerLines(registers: Record<string, number>): string[] {

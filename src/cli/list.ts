@@ -1,6 +1,7 @@
 /** `ixy list`: the network devices on the PCI bus, and what it takes to use them. */
 import type { Command } from 'commander';
-import { INTEL_VENDOR_ID, ixgbeModels, ixgbeRefusals } from '../datasheet/ixgbe/devices.ts';
+import { INTEL_VENDOR_ID, ixgbeRefusals } from '../datasheet/ixgbe/devices.ts';
+import { findNicDriver } from '../drivers/nics.ts';
 import { accessObstacle } from '../pci/open-pci-device.ts';
 import { PciIds } from '../pci/pci-ids.ts';
 import { type PciDeviceInfo, Sysfs } from '../pci/sysfs.ts';
@@ -56,20 +57,20 @@ export function listText(devices: readonly ListedDevice[]): string {
 function listed(info: PciDeviceInfo, ids: PciIds): ListedDevice {
   const { vendorId, deviceId } = info;
   const { vendor, device } = ids.lookup(vendorId, deviceId);
-  const model = vendorId === INTEL_VENDOR_ID ? ixgbeModels.get(deviceId) : undefined;
+  const nic = findNicDriver(vendorId, deviceId);
   const refusal = vendorId === INTEL_VENDOR_ID ? ixgbeRefusals.get(deviceId) : undefined;
-  const obstacle = model ? accessObstacle(info)?.message : refusal && `${info.address} is ${refusal}`;
+  const obstacle = nic ? accessObstacle(info)?.message : refusal && `${info.address} is ${refusal}`;
   return {
     address: info.address,
     id: `${hexadecimal(vendorId)}:${hexadecimal(deviceId)}`,
     vendor: vendor ?? null,
-    device: device ?? model?.name ?? null,
+    device: device ?? nic?.model(vendorId, deviceId) ?? null,
     driver: info.driver ?? null,
     interfaces: info.interfaces,
     iommuGroup: info.iommuGroup?.number ?? null,
     iommuType: info.iommuGroup?.type ?? null,
     numaNode: info.numaNode < 0 ? null : info.numaNode,
-    supportedBy: model ? 'ixgbe' : null,
+    supportedBy: nic?.name ?? null,
     obstacle: obstacle ?? null,
   };
 }

@@ -11,7 +11,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export class Session {
   readonly #controller = new AbortController();
   readonly #ports: NetDevice[] = [];
-  #removal: Error | undefined;
+  #loss: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   /**
@@ -24,7 +24,7 @@ export class Session {
     for (const signal of SIGNALS) process.on(signal, stop);
     try {
       await body(session);
-      if (session.#removal) throw session.#removal;
+      if (session.#loss) throw session.#loss;
     } finally {
       clearTimeout(session.#timer);
       session.#close();
@@ -32,7 +32,7 @@ export class Session {
     }
   }
 
-  /** Aborted when the command shall end: by a signal, when its time is up, or when a port was removed. */
+  /** Aborted when the command shall end: by a signal, when its time is up, or when a port was removed or failed. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -45,10 +45,11 @@ export class Session {
     for (const uri of uris) {
       const port = await open(uri, { ...memory, ...options });
       this.#ports.push(port);
-      port.once('removed', (error) => {
-        this.#removal = error;
+      const end = (error: Error): void => {
+        this.#loss = error;
         this.#controller.abort();
-      });
+      };
+      port.once('removed', end).once('failed', end);
     }
     return this.#ports.slice(first);
   }

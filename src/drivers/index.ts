@@ -11,3 +11,4 @@ export type {
   RxQueue,
   TxQueue,
 } from './net-device.ts';
+export * from './virtio/index.ts';

@@ -2,13 +2,14 @@
  * What every driver offers: the interface that ports hand out and packet loops are written against.
  */
 import type { EventEmitter } from 'node:events';
+import type { IxyError } from '../errors.ts';
 import type { PacketBatch } from '../memory/packet-batch.ts';
 import type { PacketPool } from '../memory/packet-pool.ts';
 
 /** A link, as it was when asked for. */
 export interface LinkState {
   readonly up: boolean;
-  /** Mbit/s; 0 while the link is down. */
+  /** Mbit/s; 0 while the link is down, and where the device does not say. */
   readonly speed: number;
   readonly fullDuplex: boolean;
 }
@@ -85,8 +86,10 @@ export interface DeviceCapabilities {
 
 /** What a device emits, with what listeners get. */
 export interface NetDeviceEvents {
-  /** The link went up or down, or changed its speed. */
+  /** The link went up or down, changed its speed, or wants stations to announce themselves anew. */
   link: [LinkState];
+  /** The device broke its own rules, or asks to be reset; its queues drop and count from now on. Only `close` helps. */
+  failed: [IxyError];
   /** The device does not answer any more (surprise removal); its queues drop and count from now on. */
   removed: [Error];
   closed: [];
@@ -96,7 +99,7 @@ export interface NetDeviceEvents {
 export interface NetDevice extends EventEmitter<NetDeviceEvents> {
   /** The port's name: its PCI address or URI. */
   readonly name: string;
-  /** Name of the driver: 'ixgbe', 'tap', 'pcap'. */
+  /** Name of the driver: 'ixgbe', 'virtio', 'tap', 'pcap'. */
   readonly driver: string;
   /** What it is, in words: 'Intel 82599ES 10-Gigabit SFI/SFP+'. */
   readonly description: string;

@@ -46,6 +46,7 @@ export class DelegatedPort extends EventEmitter<NetDeviceEvents> implements NetD
     this.#device = device;
     this.#delegation = delegation;
     device.on('link', (state) => this.emit('link', state));
+    device.on('failed', (error) => this.emit('failed', error));
     device.on('removed', (error) => this.emit('removed', error));
     device.on('closed', () => this.emit('closed'));
   }

@@ -1,5 +1,5 @@
 /** A PCI address: a real NIC, through the driver that knows it. */
-import { identifyIxgbe, openIxgbe } from '../drivers/ixgbe/index.ts';
+import { requireNicDriver } from '../drivers/nics.ts';
 import { allocateHugeMemory } from '../memory/huge-memory.ts';
 import { findNetworkDevice } from '../pci/find-device.ts';
 import { openPciDevice } from '../pci/open-pci-device.ts';
@@ -24,8 +24,8 @@ export const pciScheme = portScheme({
   examples: ['0000:03:00.0', '03:00.0', '0000:03:00.0?noiommu=1'],
   async open({ target, values, options }) {
     // First of all: nobody shall unbind a card from the kernel's driver only to learn that there is none for it here.
-    identifyIxgbe(findNetworkDevice(target));
-    return openIxgbe(openPciDevice(target, { unsafeNoIommu: values.noiommu }), {
+    const driver = requireNicDriver(findNetworkDevice(target));
+    return driver.open(openPciDevice(target, { unsafeNoIommu: values.noiommu }), {
       allocateMemory: allocateHugeMemory,
       ...driverOptions(options),
     });

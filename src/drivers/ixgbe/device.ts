@@ -7,8 +7,9 @@ import { IxyError } from '../../errors.ts';
 import { closeOnExit } from '../lifecycle.ts';
 import { LINK_DOWN, sameLink, waitForLink } from '../link.ts';
 import type { DeviceCapabilities, DeviceStatistics, LinkState, NetDevice, NetDeviceEvents } from '../net-device.ts';
+import { parseStationAddress } from '../station-address.ts';
 import { unlessGone } from '../unless-gone.ts';
-import { parseMac, readMac, whileReceiveHalted, writeMac, writeModes } from './filters.ts';
+import { readMac, whileReceiveHalted, writeMac, writeModes } from './filters.ts';
 import type { DeviceInterrupts } from './interrupts.ts';
 import { linkSpeeds, readLink } from './link.ts';
 import { MAXIMUM_MTU, MAXIMUM_QUEUES, type ResolvedOptions } from './options.ts';
@@ -119,7 +120,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
   /** Throws `ERR_ARGUMENT` for what is no station's address. Reception pauses for some microseconds. */
   setMac(mac: string): void {
     this.#assertOpen();
-    const bytes = parseMac(mac);
+    const bytes = parseStationAddress(mac);
     whileReceiveHalted(this.#registers, () => writeMac(this.#registers, bytes));
     this.#mac = readMac(this.#registers);
   }

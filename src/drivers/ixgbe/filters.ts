@@ -1,9 +1,7 @@
 /** Which frames come in: the station address and the promiscuous modes (82599 datasheet rev 3.4, section 7.1.1). */
-import { IxyError } from '../../errors.ts';
 import type { Registers } from './registers.ts';
 
 const EMPTY_MILLISECONDS = 100;
-const MULTICAST_BIT = 1;
 
 /**
  * Halts the receive path, runs `change`, and opens the path again if it was open: filters and RXEN may change only while
@@ -36,29 +34,8 @@ export function readMac(registers: Registers): string {
 }
 
 /** Makes `bytes` the station address, and keeps it valid. */
-export function writeMac(registers: Registers, bytes: readonly number[]): void {
+export function writeMac(registers: Registers, bytes: Uint8Array): void {
   const [a, b, c, d, e, f] = bytes;
   registers.write('RAL', (a | (b << 8) | (c << 16) | (d << 24)) >>> 0, 0);
   registers.update('RAH', { RAH: e | (f << 8), AV: 1 }, 0);
-}
-
-/** The six bytes of 'aa:bb:cc:dd:ee:ff' (or with '-'), if a station may have them. Throws `ERR_ARGUMENT`. */
-export function parseMac(mac: string): number[] {
-  if (!/^[0-9a-f]{2}([:-])[0-9a-f]{2}(\1[0-9a-f]{2}){4}$/i.test(mac)) {
-    throw new IxyError('ERR_ARGUMENT', `a MAC address looks like 02:00:00:00:00:01, found '${mac}'`);
-  }
-  if (!isStationAddress(mac)) {
-    throw new IxyError('ERR_ARGUMENT', `a station's MAC address is neither zero nor multicast, found '${mac}'`);
-  }
-  return bytesOf(mac);
-}
-
-/** Whether a MAC address is one that a station may have: neither zero nor a group's. */
-export function isStationAddress(mac: string): boolean {
-  const bytes = bytesOf(mac);
-  return bytes.some((byte) => byte !== 0) && (bytes[0] & MULTICAST_BIT) === 0;
-}
-
-function bytesOf(mac: string): number[] {
-  return mac.split(/[:-]/).map((byte) => Number.parseInt(byte, 16));
 }

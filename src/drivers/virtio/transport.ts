@@ -79,6 +79,9 @@ export interface VirtioTransport {
   /** Which vector tells of configuration changes; undefined for none. Throws like `setUpQueue`. */
   setConfigVector(vector: number | undefined): void;
 
+  /** Registers by the specification's names, for people; reading them disturbs nothing. Empty where there are none. */
+  registers(): Record<string, number>;
+
   /** Allows or forbids DMA. */
   setBusMaster(enabled: boolean): void;
   /** Interrupts off, DMA off, device released. The device should have been reset. Idempotent. */

@@ -1,0 +1,159 @@
+/**
+ * Which features the driver asks for: all that help, of those that the device offers. Nothing is required of a device but
+ * what the user insists on.
+ */
+import {
+  commonFeatures,
+  FEATURE_NEEDS,
+  type FeatureName,
+  type FeatureSet,
+  featureNames,
+  featureSet,
+  hasFeature,
+  STATUS_ACKNOWLEDGE,
+  STATUS_DRIVER,
+  STATUS_FEATURES_OK,
+} from '../../datasheet/virtio/features.ts';
+import { NET_HEADER_BYTES, NET_HEADER_LEGACY_BYTES } from '../../datasheet/virtio/net.ts';
+import { IxyError } from '../../errors.ts';
+import type { RingFeatures, RingKind } from './queue-init.ts';
+import type { VirtioTransport } from './transport.ts';
+
+/** What the user asked for, as far as features decide it. */
+export interface Wishes {
+  /** Undefined: packed rings if the device has them, which few do unless told to. They are one ring instead of three. */
+  readonly ring: RingKind | undefined;
+  /** Queue pairs. */
+  readonly pairs: number;
+  /** Frames may be longer than a buffer. Otherwise MRG_RXBUF only costs a look at each packet's header. */
+  readonly mergeable: boolean;
+  /** Accept the device's own limit of what may be sent, which binds the driver's buffers as well. */
+  readonly mtu: boolean;
+  readonly transmitChecksum: boolean;
+  readonly receiveChecksum: boolean;
+  readonly vlanFilter: boolean;
+  /** Features that are not to be used, for tests and troubleshooting. */
+  readonly without: readonly FeatureName[];
+}
+
+/** What the device cannot be addressed rightly without, where it offers them (6.1). */
+const PLATFORM: readonly FeatureName[] = ['VERSION_1', 'ACCESS_PLATFORM', 'ORDER_PLATFORM'];
+
+/** What helps in any case. */
+const ALWAYS: readonly FeatureName[] = [
+  ...PLATFORM,
+  'ANY_LAYOUT',
+  'MAC',
+  'STATUS',
+  'SPEED_DUPLEX',
+  'CTRL_VQ',
+  'CTRL_RX',
+  'CTRL_MAC_ADDR',
+  'GUEST_ANNOUNCE',
+  'EVENT_IDX',
+  'IN_ORDER',
+];
+
+/** Beyond FEATURE_NEEDS: commands of the MAC class take CTRL_RX (5.1.6.5.2), and an announcement is told by STATUS (5.1.4). */
+const NEEDS: Readonly<Partial<Record<FeatureName, readonly FeatureName[]>>> = {
+  ...FEATURE_NEEDS,
+  CTRL_MAC_ADDR: ['CTRL_VQ', 'CTRL_RX'],
+  GUEST_ANNOUNCE: ['CTRL_VQ', 'STATUS'],
+};
+
+/** The features to accept of those offered. */
+export function chooseFeatures(offered: FeatureSet, wishes: Wishes): FeatureSet {
+  const shared = hasFeature(offered, 'VERSION_1') || hasFeature(offered, 'ANY_LAYOUT');
+  const optional: readonly (readonly [FeatureName, boolean])[] = [
+    ['MTU', wishes.mtu],
+    ['MQ', wishes.pairs > 1],
+    ['RING_PACKED', wishes.ring !== 'split'],
+    ['CTRL_VLAN', wishes.vlanFilter],
+    // Where a header must be in a descriptor of its own, it is the driver's one header for all packets.
+    ['MRG_RXBUF', wishes.mergeable && shared],
+    ['CSUM', wishes.transmitChecksum && shared],
+    ['GUEST_CSUM', wishes.receiveChecksum && shared],
+  ];
+  const wanted = [...ALWAYS, ...optional.filter(([, wish]) => wish).map(([name]) => name)];
+  const allowed = wanted.filter((name) => !wishes.without.includes(name));
+  return withNeeds(commonFeatures(offered, featureSet(allowed)));
+}
+
+/** Leaves out what lacks something that it needs. */
+function withNeeds(features: FeatureSet): FeatureSet {
+  const names = featureNames(features);
+  const complete = names.filter((name) => (NEEDS[name] ?? []).every((need) => names.includes(need)));
+  return complete.length === names.length ? features : withNeeds(featureSet(complete));
+}
+
+/** Resets the device and notices it (3.1.1, steps 1 to 3); what it offers. Throws `ERR_TIMEOUT`, `ERR_DEVICE_GONE`. */
+export async function greet(transport: VirtioTransport): Promise<FeatureSet> {
+  await transport.reset();
+  transport.addStatus(STATUS_ACKNOWLEDGE);
+  transport.addStatus(STATUS_DRIVER);
+  return transport.deviceFeatures();
+}
+
+/**
+ * Agrees with the device on features, after `greet` (3.1.1, steps 4 to 6), if need be on the least. Throws
+ * `ERR_DEVICE_UNSUPPORTED` if it refuses that too, or lacks what the user insists on; and what `greet` throws.
+ */
+export async function negotiate(transport: VirtioTransport, offered: FeatureSet, wishes: Wishes): Promise<FeatureSet> {
+  const best = chooseFeatures(offered, wishes);
+  if (propose(transport, best)) return granted(transport, best, wishes);
+  const least = commonFeatures(await greet(transport), commonFeatures(best, featureSet(PLATFORM)));
+  if (propose(transport, least)) return granted(transport, least, wishes);
+  throw new IxyError(
+    'ERR_DEVICE_UNSUPPORTED',
+    `${transport.address}: the device refuses the features ${shown(best)}, and also ${shown(least)} alone`,
+  );
+}
+
+/** Whether the device agrees; legacy ones are not asked. */
+function propose(transport: VirtioTransport, features: FeatureSet): boolean {
+  transport.acceptFeatures(features);
+  if (transport.kind === 'legacy') return true;
+  transport.addStatus(STATUS_FEATURES_OK);
+  return (transport.readStatus() & STATUS_FEATURES_OK) !== 0;
+}
+
+/** `features`, if they hold what the user insists on. */
+function granted({ address }: VirtioTransport, features: FeatureSet, wishes: Wishes): FeatureSet {
+  const demands: readonly (readonly [boolean, FeatureName, string])[] = [
+    [wishes.ring === 'packed', 'RING_PACKED', "ring: 'packed'"],
+    [wishes.pairs > 1, 'MQ', 'more than one queue each way'],
+    [wishes.mergeable, 'MRG_RXBUF', 'frames longer than a buffer of 2048 bytes (lower the mtu)'],
+  ];
+  for (const [demanded, name, what] of demands) {
+    if (!demanded || hasFeature(features, name)) continue;
+    throw new IxyError(
+      'ERR_DEVICE_UNSUPPORTED',
+      `${address}: ${what} takes the feature ${name}, which the device does not offer, or which was switched off; ` +
+        `agreed on: ${shown(features)}`,
+    );
+  }
+  return features;
+}
+
+/** What rings and packets need to know of it. */
+export function ringFeatures(features: FeatureSet): RingFeatures {
+  const has = (name: FeatureName): boolean => hasFeature(features, name);
+  const modern = has('VERSION_1');
+  return {
+    inOrder: has('IN_ORDER'),
+    eventIndex: has('EVENT_IDX'),
+    mergeable: has('MRG_RXBUF'),
+    receiveChecksum: has('GUEST_CSUM'),
+    transmitChecksum: has('CSUM'),
+    headerBytes: modern || has('MRG_RXBUF') ? NET_HEADER_BYTES : NET_HEADER_LEGACY_BYTES,
+    separateHeader: !modern && !has('ANY_LAYOUT'),
+  };
+}
+
+export function ringKind(features: FeatureSet): RingKind {
+  return hasFeature(features, 'RING_PACKED') ? 'packed' : 'split';
+}
+
+function shown(features: FeatureSet): string {
+  return featureNames(features).join(', ') || 'none';
+}

@@ -1,0 +1,138 @@
+/** A device's queues: their sizes, the memory behind them, the pool, and giving all of it back. */
+
+import { type FeatureSet, hasFeature } from '../../datasheet/virtio/features.ts';
+import { controlQueueIndex, receiveQueueIndex, transmitQueueIndex } from '../../datasheet/virtio/net.ts';
+import { SPLIT_MAXIMUM_SIZE } from '../../datasheet/virtio/split-ring.ts';
+import { IxyError } from '../../errors.ts';
+import type { DmaBlock, DmaHeap } from '../../memory/dma-heap.ts';
+import { createDevicePool, createRingHeap } from '../queue-memory.ts';
+import { ReleaseStack } from '../release-stack.ts';
+import { CONTROL_BUFFER_BYTES, CONTROL_DESCRIPTORS, ControlQueue, controlRingBytes } from './control-queue.ts';
+import { ringFeatures, ringKind } from './features.ts';
+import { readQueuePairs } from './net-config.ts';
+import type { ResolvedOptions } from './options.ts';
+import { QUEUE_ALIGNMENT, type QueueInit, queueBytes, type RingKind } from './queue-init.ts';
+import { VirtioRxQueue } from './rx-queue.ts';
+import type { VirtioTransport } from './transport.ts';
+import { VirtioTxQueue } from './tx-queue.ts';
+
+const ETHERNET_HEADER = 14;
+const VLAN_TAGS = 8;
+/** Commands come one at a time; more descriptors would be of no use. */
+const CONTROL_RING = 16;
+
+export interface QueueSet {
+  readonly rx: readonly VirtioRxQueue[];
+  readonly tx: readonly VirtioTxQueue[];
+  /** Undefined if the device has none. */
+  readonly control: ControlQueue | undefined;
+  /** Descriptors, by pair. */
+  readonly rxSizes: readonly number[];
+  readonly txSizes: readonly number[];
+  /** Index of the control queue. */
+  readonly controlIndex: number;
+  /** Called when a queue finds that the device broke the ring's rules. */
+  onBroken: (reason: string) => void;
+  /** Gives packets back to their pools and memory to the system. The device must have been reset. Idempotent. */
+  release(): void;
+}
+
+/** Bytes in the largest frame in memory: two VLAN tags more than the MTU says. */
+export function frameInMemory(mtu: number): number {
+  return mtu + ETHERNET_HEADER + VLAN_TAGS;
+}
+
+/**
+ * Allocates everything that `pairs` pairs of queues and the control queue need; the device knows nothing of it yet. Throws
+ * `ERR_DEVICE_UNSUPPORTED` if it lacks a queue, and what allocating throws.
+ */
+export function createQueues(
+  transport: VirtioTransport,
+  features: FeatureSet,
+  options: ResolvedOptions,
+  { pairs, mtu }: { readonly pairs: number; readonly mtu: number },
+): QueueSet {
+  const kind = ringKind(features);
+  const sizes = (indexOf: (pair: number) => number, wanted: number): number[] =>
+    Array.from({ length: pairs }, (_, pair) => queueSize(transport, indexOf(pair), kind, wanted));
+  const rxSizes = sizes(receiveQueueIndex, options.rxRingSize);
+  const txSizes = sizes(transmitQueueIndex, options.txRingSize);
+  const controlIndex = controlQueueIndex(readQueuePairs(transport, features));
+  const controlSize = controlRingSize(transport, features, controlIndex);
+  const acquired = new ReleaseStack();
+  try {
+    const heap = createRingHeap(
+      transport.dma,
+      options.allocateMemory,
+      totalBytes(kind, [...rxSizes, ...txSizes], controlSize),
+    );
+    acquired.push(() => heap.close());
+    const descriptors = [...rxSizes, ...txSizes].reduce((sum, size) => sum + size, 0);
+    const pool = options.pool ?? createDevicePool(transport.address, descriptors, options);
+    if (!options.pool) acquired.push(() => pool.close());
+    const queues: { onBroken: (reason: string) => void } = { onBroken: () => {} };
+    const init = (size: number, name: string): QueueInit => ({
+      ...placed(transport, heap.allocate(queueBytes(kind, size), QUEUE_ALIGNMENT)),
+      size,
+      kind,
+      features: ringFeatures(features),
+      domain: transport.dma,
+      maximumFrame: frameInMemory(mtu),
+      onBroken: (reason) => queues.onBroken(`${name}: the device ${reason}`),
+    });
+    const adopt = <Q extends VirtioRxQueue | VirtioTxQueue>(queue: Q): Q => {
+      acquired.push(() => queue.reclaim());
+      return queue;
+    };
+    const rx = rxSizes.map((size, pair) => adopt(new VirtioRxQueue({ ...init(size, `rx[${pair}]`), pool })));
+    const tx = txSizes.map((size, pair) => adopt(new VirtioTxQueue(init(size, `tx[${pair}]`))));
+    const control = controlSize === 0 ? undefined : createControl(transport, heap, kind, features, controlSize);
+    const release = (): void => acquired.release();
+    return Object.assign(queues, { rx, tx, control, rxSizes, txSizes, controlIndex, release });
+  } catch (error) {
+    acquired.release();
+    throw error;
+  }
+}
+
+/** Descriptors of a queue: as many as wanted, unless the device has fewer, or lets nobody choose. */
+function queueSize(transport: VirtioTransport, index: number, kind: RingKind, wanted: number): number {
+  const maximum = transport.queueSize(index);
+  const size = transport.fixedQueueSize ? maximum : Math.min(wanted, maximum);
+  const usable = kind === 'split' && !transport.fixedQueueSize ? 2 ** Math.floor(Math.log2(size)) : size;
+  const fits = usable >= CONTROL_DESCRIPTORS && usable <= SPLIT_MAXIMUM_SIZE;
+  if (fits && (kind === 'packed' || (usable & (usable - 1)) === 0)) return usable;
+  throw new IxyError(
+    'ERR_DEVICE_UNSUPPORTED',
+    `${transport.address}: queue ${index} must have ${CONTROL_DESCRIPTORS} to ${SPLIT_MAXIMUM_SIZE} descriptors` +
+      `${kind === 'split' ? ', a power of two' : ''}, found ${maximum}`,
+  );
+}
+
+/** 0 if there is no control queue. */
+function controlRingSize(transport: VirtioTransport, features: FeatureSet, index: number): number {
+  return hasFeature(features, 'CTRL_VQ') ? queueSize(transport, index, ringKind(features), CONTROL_RING) : 0;
+}
+
+function createControl(
+  transport: VirtioTransport,
+  heap: DmaHeap,
+  kind: RingKind,
+  features: FeatureSet,
+  size: number,
+): ControlQueue {
+  const ring = heap.allocate(controlRingBytes(kind, size), QUEUE_ALIGNMENT);
+  const buffer = heap.allocate(CONTROL_BUFFER_BYTES);
+  return new ControlQueue({ transport, kind, size, eventIndex: hasFeature(features, 'EVENT_IDX'), ring, buffer });
+}
+
+function placed({ dma }: VirtioTransport, memory: DmaBlock): { memory: DmaBlock; address: number } {
+  return { memory, address: dma.addressOf(memory.memory, memory.offset) };
+}
+
+/** Bytes of all rings, each at a page's begin, and of the commands. */
+function totalBytes(kind: RingKind, sizes: readonly number[], controlSize: number): number {
+  const pages = (bytes: number): number => Math.ceil(bytes / QUEUE_ALIGNMENT) * QUEUE_ALIGNMENT;
+  const rings = sizes.reduce((sum, size) => sum + pages(queueBytes(kind, size)), 0);
+  return rings + (controlSize === 0 ? 0 : pages(controlRingBytes(kind, controlSize)) + pages(CONTROL_BUFFER_BYTES));
+}
