@@ -31,7 +31,7 @@ export interface PollOptions {
   readonly interrupts?: readonly RxInterrupt[] | undefined;
   /** Ends the loop; looked at between slices, and wakes a loop that sleeps. */
   readonly signal?: AbortSignal | undefined;
-  /** Called between slices, and every 10 ms while the loop sleeps; the loop ends when it returns true. */
+  /** Called between slices, and every 20 ms while the loop sleeps; the loop ends when it returns true. */
   readonly until?: () => boolean;
   /** How long to poll at a stretch; default 1. */
   readonly sliceMilliseconds?: number;
@@ -49,7 +49,7 @@ export interface PollOptions {
 }
 
 /** Between two calls of `until` while the loop sleeps. */
-const PEEP_MILLISECONDS = 10;
+const PEEP_MILLISECONDS = 20;
 
 /**
  * Repeats `step` until the signal is aborted, `until` is true or a step returns `DONE`. Rejects with what a step throws.
