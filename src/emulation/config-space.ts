@@ -10,6 +10,8 @@ export class ConfigSpace implements PciConfigSpace {
   present = true;
   /** Called after each write with the first byte written and the bytes' number. */
   onWrite: (offset: number, length: number) => void = () => {};
+  /** Called before each read, in the same way. */
+  onRead: (offset: number, length: number) => void = () => {};
   readonly #bytes: DataView;
   readonly #writable: Uint8Array;
   readonly #initial: Uint8Array;
@@ -27,17 +29,17 @@ export class ConfigSpace implements PciConfigSpace {
   }
 
   read8(offset: number): number {
-    const at = this.#checked(offset, 1);
+    const at = this.#read(offset, 1);
     return this.present ? this.#bytes.getUint8(at) : 0xff;
   }
 
   read16(offset: number): number {
-    const at = this.#checked(offset, 2);
+    const at = this.#read(offset, 2);
     return this.present ? this.#bytes.getUint16(at, true) : 0xffff;
   }
 
   read32(offset: number): number {
-    const at = this.#checked(offset, 4);
+    const at = this.#read(offset, 4);
     return this.present ? this.#bytes.getUint32(at, true) : 0xffff_ffff;
   }
 
@@ -51,6 +53,22 @@ export class ConfigSpace implements PciConfigSpace {
 
   write32(offset: number, value: number): void {
     this.#write(offset, 4, value);
+  }
+
+  /** The device's own look at the 32 bits at `offset`; no hook is called. */
+  load32(offset: number): number {
+    return this.#bytes.getUint32(offset, true);
+  }
+
+  /** The device's own change of `length` bytes, whatever software may write; no hook is called. */
+  store(offset: number, length: number, value: number): void {
+    for (let i = 0; i < length; i++) this.#bytes.setUint8(offset + i, (value >>> (8 * i)) & 0xff);
+  }
+
+  #read(offset: number, length: number): number {
+    const at = this.#checked(offset, length);
+    if (this.present) this.onRead(at, length);
+    return at;
   }
 
   #write(offset: number, length: number, value: number): void {

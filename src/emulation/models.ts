@@ -3,10 +3,12 @@ import type { DeviceModel, DeviceModelOptions } from './device-model.ts';
 import type { DmaRegions } from './dma-regions.ts';
 import type { Faults } from './faults.ts';
 import { IxgbeModel } from './ixgbe/model.ts';
+import { VirtioNetModel } from './virtio/model.ts';
 
 /** One line for each: a class whose constructor takes the model's options, and what it can reach. */
 const MODELS = {
   ixgbe: IxgbeModel,
+  virtio: VirtioNetModel,
 };
 
 /** Name of a model: 'ixgbe'. */

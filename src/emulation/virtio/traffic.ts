@@ -1,0 +1,191 @@
+/**
+ * Frames between the wire and the pairs of queues (virtio 1.2, sections 5.1.6.2 … 5.1.6.4): which pair, whether at all, and
+ * whom to tell. It is the sink that the wire hands its frames to.
+ */
+import type { FeatureSet } from '../../datasheet/virtio/features.ts';
+import type { FrameSink, WireEnd } from '../wire.ts';
+import type { VirtioContext } from './context.ts';
+import type { DeviceQueue } from './device-queue.ts';
+import type { ReceiveFilter } from './filter.ts';
+import type { VirtioInterrupts } from './interrupts.ts';
+import { SMALLEST_FRAME } from './net-header.ts';
+import { NetReceive } from './net-receive.ts';
+import { NetTransmit } from './net-transmit.ts';
+import type { QueueSlot } from './queues.ts';
+import type { Steering } from './steering.ts';
+
+const ETHERNET_HEADER = 14;
+const VLAN_TAG = 4;
+const VLAN_TYPE_HIGH = 0x81;
+
+/** A queue in use, and whether the driver shall notify the device of what it makes available there. */
+class Attached<Path extends { readonly queue: DeviceQueue }> {
+  readonly slot: QueueSlot;
+  readonly path: Path;
+  #polled = false;
+
+  constructor(slot: QueueSlot, path: Path) {
+    this.slot = slot;
+    this.path = path;
+  }
+
+  /** The device looks at the queue anyway, or (false) waits to be notified. */
+  poll(polled: boolean): void {
+    if (polled === this.#polled) return;
+    this.#polled = polled;
+    this.path.queue.wantKicks(!polled);
+  }
+}
+
+export class Traffic implements FrameSink {
+  readonly #context: VirtioContext;
+  readonly #interrupts: VirtioInterrupts;
+  readonly #filter: ReceiveFilter;
+  readonly #steering: Steering;
+  readonly #outlet: Outlet;
+  /** By pair; those that are not enabled are missing. */
+  #receivers: (Attached<NetReceive> | undefined)[] = [];
+  #transmitters: (Attached<NetTransmit> | undefined)[] = [];
+  /** Which of the transmit queues goes first in the next burst. */
+  #turn = 0;
+  #discarded = 0;
+  #waits = false;
+  #live = false;
+
+  constructor(context: VirtioContext, interrupts: VirtioInterrupts, filter: ReceiveFilter, steering: Steering) {
+    this.#context = context;
+    this.#interrupts = interrupts;
+    this.#filter = filter;
+    this.#steering = steering;
+    this.#outlet = new Outlet(steering);
+  }
+
+  /** Frames that arrived and did not reach the driver. */
+  get discarded(): number {
+    return this.#receivers.reduce((sum, receiver) => sum + (receiver?.path.tooLarge ?? 0), this.#discarded);
+  }
+
+  /** Whether both queues of the first `pairs` pairs are enabled. */
+  hasPairs(pairs: number): boolean {
+    for (let pair = 0; pair < pairs; pair++) {
+      if (!this.#receivers[pair] || !this.#transmitters[pair]) return false;
+    }
+    return true;
+  }
+
+  /** `slot` is a receive or a transmit queue, and was enabled or taken away. */
+  connect(slot: QueueSlot, features: FeatureSet): void {
+    const pair = slot.index >>> 1;
+    const { queue } = slot;
+    const largest = this.#context.setup.mtu + ETHERNET_HEADER;
+    if ((slot.index & 1) === 0) {
+      const settings = { features, maximumFrame: largest };
+      this.#receivers[pair] = queue && new Attached(slot, new NetReceive(this.#context, queue, settings));
+    } else {
+      const settings = { features, maximumFrame: largest + VLAN_TAG };
+      this.#transmitters[pair] = queue && new Attached(slot, new NetTransmit(this.#context, queue, settings));
+    }
+  }
+
+  /** Forgets every queue. */
+  reset(): void {
+    this.#discarded = this.discarded;
+    this.#receivers = [];
+    this.#transmitters = [];
+    this.#turn = 0;
+    this.#live = false;
+  }
+
+  /** Sends up to `budget` frames, a fair share of each queue; returns how many. */
+  send(wire: WireEnd, budget: number): number {
+    const transmitters = this.#transmitters;
+    const pairs = transmitters.length;
+    if (pairs === 0) return 0;
+    const share = Math.ceil(budget / pairs);
+    let sent = 0;
+    for (let i = 0; i < pairs && sent < budget; i++) {
+      const pair = (this.#turn + i) % pairs;
+      const transmitter = transmitters[pair];
+      if (transmitter) sent += this.#sendFrom(transmitter, pair, wire, Math.min(share, budget - sent));
+    }
+    this.#turn = (this.#turn + 1) % pairs;
+    return sent;
+  }
+
+  /** Fetches up to `budget` frames from the wire; returns how many. */
+  receive(wire: WireEnd, budget: number): number {
+    const receivers = this.#receivers;
+    this.#waits = wire.flowControl === true;
+    this.#live = true;
+    for (let pair = 0; pair < receivers.length; pair++) receivers[pair]?.path.queue.listen();
+    const received = wire.poll(this, budget, this.#context.timers.now);
+    for (let pair = 0; pair < receivers.length; pair++) this.#publish(receivers[pair]);
+    return received;
+  }
+
+  /** What arrives while the device is not live is lost. */
+  drain(wire: WireEnd, budget: number): void {
+    this.#live = false;
+    wire.poll(this, budget, this.#context.timers.now);
+  }
+
+  deliver(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (!this.#live || !this.#wants(bytes, offset, length)) {
+      this.#discarded++;
+      return true;
+    }
+    const receiver = this.#receivers[this.#steering.choose(bytes, offset, length)];
+    const stored = receiver?.path.store(bytes, offset, length) === true;
+    receiver?.poll(stored);
+    if (stored) return true;
+    if (this.#waits && receiver?.path.queue.usable) return false;
+    this.#discarded++;
+    return true;
+  }
+
+  #wants(bytes: Uint8Array, offset: number, length: number): boolean {
+    const tag = bytes[offset + 12] === VLAN_TYPE_HIGH && bytes[offset + 13] === 0 ? VLAN_TAG : 0;
+    const fits = length >= SMALLEST_FRAME && length <= this.#context.setup.mtu + ETHERNET_HEADER + tag;
+    return fits && this.#filter.accepts(bytes, offset);
+  }
+
+  #sendFrom(transmitter: Attached<NetTransmit>, pair: number, wire: WireEnd, budget: number): number {
+    const { path } = transmitter;
+    path.queue.listen();
+    this.#outlet.open(wire, pair);
+    const sent = path.send(this.#outlet, budget);
+    if (sent > 0 && pair >= this.#steering.pairs) {
+      const found = `pair ${pair} of ${this.#steering.pairs} in use`;
+      this.#context.judge.record('tx.pair-unused', { queue: path.queue.index, found });
+    }
+    this.#publish(transmitter);
+    transmitter.poll(sent > 0);
+    return sent;
+  }
+
+  #publish(attached: Attached<NetReceive> | Attached<NetTransmit> | undefined): void {
+    if (attached?.path.queue.publish()) this.#interrupts.queueUsed(attached.slot.choice.vector);
+  }
+}
+
+/** The way out of one pair: the device learns which flows go by it. */
+class Outlet implements FrameSink {
+  readonly #steering: Steering;
+  #wire: WireEnd | undefined;
+  #pair = 0;
+
+  constructor(steering: Steering) {
+    this.#steering = steering;
+  }
+
+  open(wire: WireEnd, pair: number): void {
+    this.#wire = wire;
+    this.#pair = pair;
+  }
+
+  deliver(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (this.#wire?.deliver(bytes, offset, length) !== true) return false;
+    this.#steering.learn(bytes, offset, length, this.#pair);
+    return true;
+  }
+}
