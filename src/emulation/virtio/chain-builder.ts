@@ -30,7 +30,7 @@ export class ChainBuilder {
     // Lengths from 2^31 on are negative here, and longer than any memory.
     const offset = length > 0 ? translator.translate(low, high, length) : length;
     if (state.strict) this.#inspect(offset, length, flags);
-    const bytes = offset >= 0 ? length : 0;
+    const bytes = length & 0x7fff_ffff;
     if ((flags & SPLIT_FLAG_WRITE) !== 0) chain.writableBytes += bytes;
     else if (chain.readable === i) {
       chain.readable = i + 1;
@@ -38,18 +38,17 @@ export class ChainBuilder {
     } else return state.fail('queue.write-before-read', `buffer ${i} of the chain`);
     chain.count = i + 1;
     chain.lengths[i] = bytes;
-    if (bytes > 0) {
-      chain.regions[i] = translator.region;
-      chain.offsets[i] = offset;
-    } else this.#addNothing(i, offset);
+    chain.offsets[i] = offset;
+    chain.regions[i] = translator.region;
+    if (length <= 0 || offset < 0) this.#addNothing(i, offset);
     return true;
   }
 
   #addNothing(i: number, offset: number): void {
     const { chain } = this;
     chain.regions[i] = NOWHERE;
-    chain.offsets[i] = offset < 0 ? -1 : 0;
     if (offset >= 0) return;
+    chain.offsets[i] = -1;
     chain.mapped = false;
     this.#state.context.dmaFaults++;
   }

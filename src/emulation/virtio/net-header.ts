@@ -1,0 +1,17 @@
+/** The header in front of every packet, as far as features decide about it (virtio 1.2, sections 5.1.6 and 2.7.4.3). */
+import { type FeatureSet, hasFeature } from '../../datasheet/virtio/features.ts';
+import { NET_HEADER_BYTES, NET_HEADER_LEGACY_BYTES } from '../../datasheet/virtio/net.ts';
+
+/** Smallest frame that there is: an Ethernet header. */
+export const SMALLEST_FRAME = 14;
+
+/** Bytes in the header: the legacy one ends before num_buffers. */
+export function netHeaderBytes(features: FeatureSet): number {
+  const withBuffers = hasFeature(features, 'VERSION_1') || hasFeature(features, 'MRG_RXBUF');
+  return withBuffers ? NET_HEADER_BYTES : NET_HEADER_LEGACY_BYTES;
+}
+
+/** Whether descriptors may divide header and frame in any way. */
+export function hasAnyLayout(features: FeatureSet): boolean {
+  return hasFeature(features, 'VERSION_1') || hasFeature(features, 'ANY_LAYOUT');
+}
