@@ -33,8 +33,11 @@ const PINGS = 5;
 const FRAMES = 1000;
 
 describeGuest('the far end of cables', { nics: NICS }, (guest) => {
-  it('is seen by nobody else', () => {
+  it('is seen by nobody else, and silent', async () => {
     expect(NICS.filter((nic) => existsSync(`/sys/class/net/${tapName(nic)}`))).toEqual([]);
+    const interfaces = (await guest().host.output('ls /proc/sys/net/ipv4/conf')).split('\n');
+    expect(interfaces).toEqual(expect.arrayContaining(NICS.map(tapName)));
+    expect(await guest().host.output('ip -6 address')).toBe('');
   });
 
   it.each(Object.entries(AGREED))('%s offers what it should', async (model, agreed) => {

@@ -7,6 +7,7 @@ import { GUEST_FILES, INITRD, KERNEL, NO_IOMMU_MODULES, PROJECT, QEMU } from './
 
 /** Programs at the far end of a NIC with a `tap`. */
 const TAP_TOOLS = ['tcpdump', 'tcpreplay'];
+const TAP_PROBE = ['--net', 'ip', 'tuntap', 'add', 'dev', 'probe', 'mode', 'tap'];
 const RUN_SETUP = 'run: scripts/vm-setup.sh';
 
 /** What keeps this machine from being booted, and the command that helps; undefined if nothing does. */
@@ -30,7 +31,8 @@ export function missingFor(machine: Machine): string | undefined {
 }
 
 function missingForTaps(): string | undefined {
-  if (process.getuid?.() !== 0) return 'TAP interfaces need root';
+  const probe = spawnSync('unshare', TAP_PROBE, { encoding: 'utf8' });
+  if (probe.status !== 0) return `no TAP interface in a namespace of its own, which takes root: ${probe.stderr.trim()}`;
   const missing = TAP_TOOLS.filter((name) => spawnSync(name, ['--version']).error);
   return missing.length > 0 ? `not installed: ${missing.join(', ')}; ${RUN_SETUP}` : undefined;
 }
