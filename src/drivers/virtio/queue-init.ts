@@ -37,7 +37,7 @@ export interface QueueInit {
   readonly memory: DmaBlock;
   /** The device's address of that memory. */
   readonly address: number;
-  /** Descriptors: 2 … 32768; of split rings a power of two. */
+  /** Descriptors: 2 … 32768, a power of two; packed rings might have any number (2.8), but drivers choose. */
   readonly size: number;
   readonly kind: RingKind;
   readonly features: RingFeatures;

@@ -54,7 +54,7 @@ export function createQueues(
 ): QueueSet {
   const kind = ringKind(features);
   const sizes = (indexOf: (pair: number) => number, wanted: number): number[] =>
-    Array.from({ length: pairs }, (_, pair) => queueSize(transport, indexOf(pair), kind, wanted));
+    Array.from({ length: pairs }, (_, pair) => queueSize(transport, indexOf(pair), wanted));
   const rxSizes = sizes(receiveQueueIndex, options.rxRingSize);
   const txSizes = sizes(transmitQueueIndex, options.txRingSize);
   const controlIndex = controlQueueIndex(readQueuePairs(transport, features));
@@ -96,22 +96,22 @@ export function createQueues(
 }
 
 /** Descriptors of a queue: as many as wanted, unless the device has fewer, or lets nobody choose. */
-function queueSize(transport: VirtioTransport, index: number, kind: RingKind, wanted: number): number {
+function queueSize(transport: VirtioTransport, index: number, wanted: number): number {
   const maximum = transport.queueSize(index);
   const size = transport.fixedQueueSize ? maximum : Math.min(wanted, maximum);
-  const usable = kind === 'split' && !transport.fixedQueueSize ? 2 ** Math.floor(Math.log2(size)) : size;
+  const usable = transport.fixedQueueSize ? size : 2 ** Math.floor(Math.log2(size));
   const fits = usable >= CONTROL_DESCRIPTORS && usable <= SPLIT_MAXIMUM_SIZE;
-  if (fits && (kind === 'packed' || (usable & (usable - 1)) === 0)) return usable;
+  if (fits && (usable & (usable - 1)) === 0) return usable;
   throw new IxyError(
     'ERR_DEVICE_UNSUPPORTED',
-    `${transport.address}: queue ${index} must have ${CONTROL_DESCRIPTORS} to ${SPLIT_MAXIMUM_SIZE} descriptors` +
-      `${kind === 'split' ? ', a power of two' : ''}, found ${maximum}`,
+    `${transport.address}: queue ${index} must have ${CONTROL_DESCRIPTORS} to ${SPLIT_MAXIMUM_SIZE} descriptors, ` +
+      `a power of two, found ${maximum}`,
   );
 }
 
 /** 0 if there is no control queue. */
 function controlRingSize(transport: VirtioTransport, features: FeatureSet, index: number): number {
-  return hasFeature(features, 'CTRL_VQ') ? queueSize(transport, index, ringKind(features), CONTROL_RING) : 0;
+  return hasFeature(features, 'CTRL_VQ') ? queueSize(transport, index, CONTROL_RING) : 0;
 }
 
 function createControl(

@@ -3,6 +3,7 @@ import { NO_PACKET, type PacketPool } from '../../memory/packet-pool.ts';
 import { checkedReceive, recordArmed } from '../checked-receive.ts';
 import type { RxQueue as NetRxQueue, RxInterrupt } from '../net-device.ts';
 import { headerAddresses } from './header-addresses.ts';
+import { createPackedRx } from './packed-rx.ts';
 import { headersOffset, queueAddresses, type RxQueueInit } from './queue-init.ts';
 import { describeFault, type RingFault } from './ring-fault.ts';
 import { type Receive, RX_CONSTANTS, type RxContext, type RxRing } from './rx-context.ts';
@@ -65,7 +66,8 @@ export class VirtioRxQueue implements NetRxQueue {
 
   /** Writes the descriptors and compiles the bursts; interrupts are off. `notify` rings the queue's doorbell. */
   start(notify: () => void): void {
-    this.#ring = createSplitRx(this.#init, this.#context(notify));
+    const create = this.#init.kind === 'packed' ? createPackedRx : createSplitRx;
+    this.#ring = create(this.#init, this.#context(notify));
     this.receive = checkedReceive(this.pool, this.#listHeld, this.#ring.receive);
   }
 

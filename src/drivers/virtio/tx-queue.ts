@@ -10,6 +10,7 @@ import type { TxQueue as NetTxQueue } from '../net-device.ts';
 import { type PoolSource, PoolSources } from '../pool-sources.ts';
 import { TransmitAudit } from '../transmit-audit.ts';
 import { headerAddresses } from './header-addresses.ts';
+import { PackedTx } from './packed-tx.ts';
 import { queueAddresses, type TxQueueInit } from './queue-init.ts';
 import { describeFault, type RingFault } from './ring-fault.ts';
 import { SplitTx } from './split-tx.ts';
@@ -79,7 +80,8 @@ export class VirtioTxQueue implements NetTxQueue {
       notify,
       fail: this.#fail,
     };
-    this.#ring = new SplitTx(this.#init, tables);
+    const Ring = this.#init.kind === 'packed' ? PackedTx : SplitTx;
+    this.#ring = new Ring(this.#init, tables);
     this.transmit = this.#slowly;
   }
 

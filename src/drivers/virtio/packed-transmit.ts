@@ -1,0 +1,181 @@
+/**
+ * The transmit burst of packed rings: the hot path of every packet that leaves (virtio 1.2, sections 2.8.21 and 5.1.6.2).
+ *
+ * A packet's virtio header lies in its headroom, so that both are one buffer. Sent packets are taken back all together, and
+ * only when the ring or the pool runs short; the device never interrupts for them. The factories are copied for each queue
+ * and pool (see specialise.ts): they use their parameters only.
+ */
+import type { PackedRing } from './packed-context.ts';
+import type { PackedKick } from './packed-kick.ts';
+import type { Transmit, TxSource, TxTables } from './tx-context.ts';
+
+export type PackedTxTables = TxTables & PackedRing;
+export type PackedTxContext = PackedTxTables & TxSource;
+
+/** Gives what has been sent back to the pool: frames in one piece, all of this pool. Returns how many descriptors are free. */
+export function makePackedTakeBack(context: PackedTxContext): () => number {
+  const { poolState: $poolState, freeStack: $freeStack, shadow: $shadow, order: $order, state: $state } = context;
+  const { descriptors: $descriptors, size, inOrder, fail } = context;
+  const { POOL_TOP, NO_PACKET, NEXT, NEXT_WRAP, FREE } = context.constants;
+  const { ID_FLAGS, ID_MASK, IN_USE } = context.packed;
+  const mask = size - 1;
+  /** Bits that no id has. */
+  const noId = ID_MASK & ~mask;
+
+  return function takeBack() {
+    const poolState = $poolState;
+    const freeStack = $freeStack;
+    const shadow = $shadow;
+    const order = $order;
+    const state = $state;
+    const descriptors = $descriptors;
+
+    let free = state[FREE];
+    let next = state[NEXT] & mask;
+    let lap = state[NEXT_WRAP];
+    let top = poolState[POOL_TOP];
+    let fault = -1;
+    while (free < size) {
+      const used = descriptors[(next << 2) + ID_FLAGS];
+      if (((used ^ lap) & IN_USE) !== 0) break;
+      // In order, a descriptor may stand for all buffers up to the one it names (2.8.10).
+      const group = inOrder ? ((used - next) & mask) + 1 : 1;
+      if ((used & noId) !== 0 || group > size - free || shadow[used & mask] < 0) {
+        fault = used & ID_MASK;
+        break;
+      }
+      for (let i = 0; i < group; i = (i + 1) | 0) {
+        const id = inOrder ? next : used & mask;
+        freeStack[top] = shadow[id];
+        top = (top + 1) | 0;
+        shadow[id] = NO_PACKET;
+        order[next] = id;
+        next = (next + 1) & mask;
+        if (next === 0) lap ^= IN_USE;
+      }
+      free = (free + group) | 0;
+    }
+    poolState[POOL_TOP] = top;
+    state[NEXT] = next;
+    state[NEXT_WRAP] = lap;
+    state[FREE] = free;
+    if (fault < 0) return free;
+    fail('id', fault);
+    return 0;
+  };
+}
+
+export function makePackedTransmit(context: PackedTxContext, takeBack: () => number, kick: PackedKick): Transmit {
+  const { poolState: $poolState, lengths: $lengths, addresses: $addresses } = context;
+  const { descriptors: $descriptors, descriptors64: $descriptors64, order: $order } = context;
+  const { bytes32: $bytes32, bytes64: $bytes64, shadow: $shadow, state: $state, totals: $totals } = context;
+  const { size, pool, otherwise, leftover, headerBytes } = context;
+  const { POOL_TOP, POOL_MOVED, POOL_SPECIAL, MINIMUM, RESERVE } = context.constants;
+  const { STRIDE32, HEADER32, STRIDE64, HEADER64 } = context.constants;
+  const { AVAILABLE, AVAILABLE_WRAP, FREE, PACKETS, BYTES } = context.constants;
+  const { LENGTH, ID_FLAGS, IN_USE } = context.packed;
+  const lengthRange = context.maximumLength - MINIMUM;
+  const mask = size - 1;
+
+  return function transmit(batch) {
+    // V8 makes captured arrays constants where they are loaded ahead of all loops.
+    const poolState = $poolState;
+    const lengths = $lengths;
+    const addresses = $addresses;
+    const descriptors = $descriptors;
+    const descriptors64 = $descriptors64;
+    const order = $order;
+    const bytes32 = $bytes32;
+    const bytes64 = $bytes64;
+    const shadow = $shadow;
+    const state = $state;
+    const totals = $totals;
+
+    if (batch.pool !== pool || (poolState[POOL_MOVED] | poolState[POOL_SPECIAL]) !== 0) return otherwise(batch);
+    const wanted = batch.length | 0;
+    let count = wanted;
+    if (state[FREE] < count + RESERVE || poolState[POOL_TOP] < RESERVE) {
+      count = Math.min(count, takeBack());
+    }
+
+    const packets = batch.packets;
+    let place = state[AVAILABLE] & mask;
+    let flags = state[AVAILABLE_WRAP];
+    let queued = 0;
+    let bytes = 0;
+
+    // Four at a time while four fit: what V8 checks before it touches an array, it checks once for four.
+    while (queued + 4 <= count && place + 4 <= size) {
+      const packet0 = packets[queued];
+      const packet1 = packets[queued + 1];
+      const packet2 = packets[queued + 2];
+      const packet3 = packets[queued + 3];
+      const length0 = lengths[packet0];
+      const length1 = lengths[packet1];
+      const length2 = lengths[packet2];
+      const length3 = lengths[packet3];
+      if ((length0 - MINIMUM) >>> 0 > lengthRange || (length1 - MINIMUM) >>> 0 > lengthRange) break;
+      if ((length2 - MINIMUM) >>> 0 > lengthRange || (length3 - MINIMUM) >>> 0 > lengthRange) break;
+      const id0 = order[place] & mask;
+      const id1 = order[place + 1] & mask;
+      const id2 = order[place + 2] & mask;
+      const id3 = order[place + 3] & mask;
+      bytes32[Math.imul(packet0, STRIDE32) + HEADER32] = 0;
+      bytes64[Math.imul(packet0, STRIDE64) + HEADER64] = 0;
+      bytes32[Math.imul(packet1, STRIDE32) + HEADER32] = 0;
+      bytes64[Math.imul(packet1, STRIDE64) + HEADER64] = 0;
+      bytes32[Math.imul(packet2, STRIDE32) + HEADER32] = 0;
+      bytes64[Math.imul(packet2, STRIDE64) + HEADER64] = 0;
+      bytes32[Math.imul(packet3, STRIDE32) + HEADER32] = 0;
+      bytes64[Math.imul(packet3, STRIDE64) + HEADER64] = 0;
+      const half = place << 1;
+      const word = place << 2;
+      shadow[id0] = packet0;
+      shadow[id1] = packet1;
+      shadow[id2] = packet2;
+      shadow[id3] = packet3;
+      descriptors64[half] = addresses[packet0];
+      descriptors[word + LENGTH] = length0 + headerBytes;
+      descriptors[word + ID_FLAGS] = flags | id0; // last: with it the buffer is the device's
+      descriptors64[half + 2] = addresses[packet1];
+      descriptors[word + 4 + LENGTH] = length1 + headerBytes;
+      descriptors[word + 4 + ID_FLAGS] = flags | id1;
+      descriptors64[half + 4] = addresses[packet2];
+      descriptors[word + 8 + LENGTH] = length2 + headerBytes;
+      descriptors[word + 8 + ID_FLAGS] = flags | id2;
+      descriptors64[half + 6] = addresses[packet3];
+      descriptors[word + 12 + LENGTH] = length3 + headerBytes;
+      descriptors[word + 12 + ID_FLAGS] = flags | id3;
+      bytes = (bytes + length0 + length1 + length2 + length3) | 0;
+      queued = (queued + 4) | 0;
+      place = (place + 4) & mask;
+      if (place === 0) flags ^= IN_USE;
+    }
+
+    while (queued < count) {
+      const packet = packets[queued];
+      const length = lengths[packet];
+      if ((length - MINIMUM) >>> 0 > lengthRange) break;
+      const id = order[place] & mask;
+      bytes32[Math.imul(packet, STRIDE32) + HEADER32] = 0;
+      bytes64[Math.imul(packet, STRIDE64) + HEADER64] = 0;
+      shadow[id] = packet;
+      descriptors64[place << 1] = addresses[packet];
+      descriptors[(place << 2) + LENGTH] = length + headerBytes;
+      descriptors[(place << 2) + ID_FLAGS] = flags | id;
+      bytes = (bytes + length) | 0;
+      queued = (queued + 1) | 0;
+      place = (place + 1) & mask;
+      if (place === 0) flags ^= IN_USE;
+    }
+    if (queued > 0) {
+      state[FREE] -= queued;
+      totals[PACKETS] += queued;
+      totals[BYTES] += bytes;
+      kick(place, flags, queued);
+    }
+    if (queued !== wanted) return leftover(batch, queued);
+    batch.length = 0;
+    return queued;
+  };
+}
