@@ -5,7 +5,8 @@
 import { advice, broken, type Judge, type RuleText } from '../judge.ts';
 import { QUEUE_RULES } from './queue-rules.ts';
 
-const DEVICE_RULES = {
+/** Those that have nothing to do with rings. */
+export const DEVICE_RULES = {
   'register.unknown': broken('4.1.4', 'no field lies at this offset'),
   'register.width': broken('4.1.3.1', 'a field must be accessed as wide as it is, a 64-bit one by its halves'),
   'register.read-only': broken('4.1.4.3.2', 'a read-only field was written'),
