@@ -66,24 +66,43 @@ export function makeSplitRefill(context: SplitRxContext): () => void {
   };
 }
 
-/** For frames in one buffer each, whose headers say nothing: neither MRG_RXBUF nor GUEST_CSUM nor IN_ORDER. */
-export function makeSplitReceive(context: SplitRxContext, refill: () => void): Receive {
-  const { poolState: $poolState, freeStack: $freeStack, lengths: $lengths, shadow: $shadow } = context;
+/**
+ * For frames in one buffer each that need nothing done to them. What else there is, good or bad, `unusual` takes: it goes
+ * on where this function stops, and drops, counts and reports.
+ */
+export function makeSplitReceive(context: SplitRxContext, refill: () => void, unusual: Receive): Receive {
+  const { lengths: $lengths, offloads: $offloads, shadow: $shadow, headers: $headers } = context;
   const { used: $used, used16: $used16, order: $order, state: $state, totals: $totals } = context;
-  const { pool, size, maximumLength, headerBytes, block, fail } = context;
-  const { STRIDE, HEADROOM, POOL_TOP, NEXT, AVAILABLE, BAD_FRAMES, PACKETS, BYTES } = context.constants;
+  const { pool, size, pairs, inOrder, mergeable, receiveChecksum, maximumLength, headerBytes, block } = context;
+  const { STRIDE, HEADROOM, NEXT, AVAILABLE, GROUP, PACKETS, BYTES } = context.constants;
+  const { NEEDS_CHECKSUM, DATA_VALID, VERIFIED, NUMBER_OF_BUFFERS } = context.constants;
   const { USED_INDEX, USED_ID } = context.split;
   const mask = size - 1;
-  const buffers = context.pairs ? size >> 1 : size;
+  const buffers = pairs ? size >> 1 : size;
   const orderMask = buffers - 1;
   /** Bits that no id has. */
-  const noId = context.pairs ? ~mask | 1 : ~mask;
+  const noId = pairs ? ~mask | 1 : ~mask;
+  /** From one packet's header to the next, and to the first, in words of 16 bits. */
+  const headerStride = STRIDE >> 1;
+  const headerOffset = (HEADROOM - headerBytes) >> 1;
+
+  /** Whether a frame's header says that nothing need be done; notes whether its checksum was verified. */
+  const isUsual = (id: number, packet: number, headers: Uint16Array, offloads: Uint8Array): boolean => {
+    if (!mergeable && !receiveChecksum) return true;
+    const header = pairs ? id << 3 : Math.imul(packet, headerStride) + headerOffset;
+    if (mergeable && headers[header + NUMBER_OF_BUFFERS] !== 1) return false;
+    if (!receiveChecksum) return true;
+    const flags = headers[header];
+    offloads[packet] = (flags & DATA_VALID) !== 0 ? VERIFIED : 0;
+    return (flags & NEEDS_CHECKSUM) === 0;
+  };
 
   return function receive(batch) {
-    const poolState = $poolState;
-    const freeStack = $freeStack;
+    // V8 makes captured arrays constants where they are loaded ahead of all loops.
     const lengths = $lengths;
+    const offloads = $offloads;
     const shadow = $shadow;
+    const headers = $headers;
     const used = $used;
     const used16 = $used16;
     const order = $order;
@@ -94,25 +113,19 @@ export function makeSplitReceive(context: SplitRxContext, refill: () => void): R
     const packets = batch.packets;
     const offsets = batch.offsets;
     const first = batch.length;
-    const end = used16[USED_INDEX];
     let next = state[NEXT] & 0xffff;
-    const ready = (end - next) & 0xffff;
+    const ready = (used16[USED_INDEX] - next) & 0xffff;
     const outstanding = (state[AVAILABLE] - next) & 0xffff;
-    if (ready > outstanding) {
-      fail('index', end);
-      return 0;
-    }
-    const room = batch.capacity - first;
-    const budget = Math.min(room, ready);
+    // An index that is too far ahead, and a group of buffers in the midst of which the last burst ended, are unusual.
+    const budget = ready > outstanding || (inOrder && state[GROUP] !== 0) ? 0 : Math.min(batch.capacity - first, ready);
     let count = first;
     let seen = 0;
     let bytes = 0;
-    let fault = 0;
 
-    // Four at a time while four good frames are there: what V8 checks before it touches an array, it checks once for four.
+    // Four at a time while four usual frames are there: what V8 checks before it touches an array, it checks once for four.
     while (seen + 4 <= budget && (next & orderMask) + 4 <= buffers) {
-      const slot = next & mask;
-      const element = USED_ID + (slot << 1);
+      const slot = next & orderMask;
+      const element = USED_ID + ((next & mask) << 1);
       const id0 = used[element];
       const id1 = used[element + 2];
       const id2 = used[element + 4];
@@ -122,6 +135,8 @@ export function makeSplitReceive(context: SplitRxContext, refill: () => void): R
       const length2 = used[element + 5] - headerBytes;
       const length3 = used[element + 7] - headerBytes;
       if (((id0 | id1 | id2 | id3) & noId) !== 0) break;
+      if (inOrder && (id0 ^ order[slot]) | (id1 ^ order[slot + 1]) | (id2 ^ order[slot + 2]) | (id3 ^ order[slot + 3]))
+        break;
       if ((length0 - 1) >>> 0 >= maximumLength || (length1 - 1) >>> 0 >= maximumLength) break;
       if ((length2 - 1) >>> 0 >= maximumLength || (length3 - 1) >>> 0 >= maximumLength) break;
       const packet0 = shadow[id0 & mask];
@@ -132,19 +147,25 @@ export function makeSplitReceive(context: SplitRxContext, refill: () => void): R
       shadow[id2 & mask] = -1;
       const packet3 = shadow[id3 & mask];
       shadow[id3 & mask] = -1;
-      if ((packet0 | packet1 | packet2 | packet3) < 0) {
-        // One of them the device does not have, or twice: as it was, so that the loop below finds which.
+      // Below 0: one that the device does not have, or one twice.
+      const usual =
+        (packet0 | packet1 | packet2 | packet3) >= 0 &&
+        isUsual(id0, packet0, headers, offloads) &&
+        isUsual(id1, packet1, headers, offloads) &&
+        isUsual(id2, packet2, headers, offloads) &&
+        isUsual(id3, packet3, headers, offloads);
+      if (!usual) {
+        // As it was, in the opposite order: an id may be there twice.
         shadow[id3 & mask] = packet3;
         shadow[id2 & mask] = packet2;
         shadow[id1 & mask] = packet1;
         shadow[id0 & mask] = packet0;
         break;
       }
-      const freed = next & orderMask;
-      order[freed] = id0;
-      order[freed + 1] = id1;
-      order[freed + 2] = id2;
-      order[freed + 3] = id3;
+      order[slot] = id0;
+      order[slot + 1] = id1;
+      order[slot + 2] = id2;
+      order[slot + 3] = id3;
       lengths[packet0] = length0;
       lengths[packet1] = length1;
       lengths[packet2] = length2;
@@ -164,36 +185,30 @@ export function makeSplitReceive(context: SplitRxContext, refill: () => void): R
     }
 
     while (seen < budget) {
-      const slot = next & mask;
-      const id = used[USED_ID + (slot << 1)];
+      const slot = next & orderMask;
+      const element = USED_ID + ((next & mask) << 1);
+      const id = used[element];
+      const length = used[element + 1] - headerBytes;
       const packet = shadow[id & mask];
-      if ((id & noId) !== 0 || packet < 0) {
-        fault = 1;
-        break;
-      }
-      const length = used[USED_ID + (slot << 1) + 1] - headerBytes;
+      if ((id & noId) !== 0 || packet < 0 || (length - 1) >>> 0 >= maximumLength) break;
+      if (inOrder && id !== order[slot]) break;
+      if (!isUsual(id, packet, headers, offloads)) break;
       shadow[id & mask] = -1;
-      order[next & orderMask] = id;
-      next = (next + 1) & 0xffff;
-      seen = (seen + 1) | 0;
-      if ((length - 1) >>> 0 >= maximumLength) {
-        freeStack[poolState[POOL_TOP]] = packet;
-        poolState[POOL_TOP]++;
-        state[BAD_FRAMES]++;
-        continue;
-      }
+      order[slot] = id;
       lengths[packet] = length;
       packets[count] = packet;
       offsets[count] = Math.imul(packet, STRIDE) + HEADROOM;
       bytes = (bytes + length) | 0;
       count = (count + 1) | 0;
+      seen = (seen + 1) | 0;
+      next = (next + 1) & 0xffff;
     }
     batch.length = count;
     state[NEXT] = next;
     totals[PACKETS] += count - first;
     totals[BYTES] += bytes;
-    if (fault !== 0) fail('id', used[USED_ID + ((next & mask) << 1)]);
-    else if (buffers - outstanding + seen >= block) refill();
+    if (seen < ready && count < batch.capacity) return count - first + unusual(batch);
+    if (buffers - outstanding + seen >= block) refill();
     return count - first;
   };
 }

@@ -15,8 +15,8 @@ import { specialise } from '../../specialise.ts';
 import { HEADER_STRIDE, headersOffset, type RxQueueInit } from './queue-init.ts';
 import { RX_CONSTANTS, type RxContext, type RxRing } from './rx-context.ts';
 import { splitRing } from './split-context.ts';
-import { makeSplitFrameReceive } from './split-frames.ts';
 import { makeSplitReceive, makeSplitRefill, type SplitRxContext } from './split-receive.ts';
+import { makeSplitUnusual } from './split-unusual.ts';
 import { splitViews } from './split-views.ts';
 
 const { NEXT, ARMED } = RX_CONSTANTS;
@@ -26,11 +26,8 @@ export function createSplitRx(init: RxQueueInit, common: RxContext): RxRing {
   const context: SplitRxContext = { ...common, ...splitRing(splitViews(init), init.size) };
   writeDescriptors(init, context);
   const refill = specialise('refill', makeSplitRefill)(context);
-  const { mergeable, receiveChecksum, inOrder } = context;
-  const frames = mergeable || receiveChecksum || inOrder;
-  const receive = frames
-    ? specialise('receive-frames', makeSplitFrameReceive)(context, refill)
-    : specialise('receive', makeSplitReceive)(context, refill);
+  const unusual = specialise('receive-unusual', makeSplitUnusual)(context, refill);
+  const receive = specialise('receive', makeSplitReceive)(context, refill, unusual);
   const { state, available, usedEvent, eventIndex } = context;
   const ring: RxRing = {
     receive,

@@ -1,12 +1,15 @@
 /**
- * The receive burst of split rings for frames whose headers matter or that may be spread over several buffers, and for
- * devices that use buffers in order. Its factory is copied for each queue (see specialise.ts): it uses its parameters only.
+ * What the receive burst of split rings leaves: frames in several buffers, or without their checksum, groups of buffers that
+ * were used in order, and all that is wrong. Its factory is copied for each queue (see specialise.ts): it uses its
+ * parameters only.
  */
 import type { RingFault } from './ring-fault.ts';
 import type { Receive } from './rx-context.ts';
 import type { SplitRxContext } from './split-receive.ts';
 
 /**
+ * Goes on receiving where the burst stopped, one frame at a time.
+ *
  * With MRG_RXBUF a frame's buffers become a chain (virtio 1.2, section 5.1.6.4); only its first one has a header, and the
  * data of the others begins that much earlier. A frame with a bad header or an impossible length, or in more buffers than
  * any frame takes, is dropped whole and counted once; one whose buffers have not all been used yet waits.
@@ -14,7 +17,7 @@ import type { SplitRxContext } from './split-receive.ts';
  * With IN_ORDER the device may write one element for a group of buffers, which names the last of them; the others have then
  * been filled completely (2.7.9).
  */
-export function makeSplitFrameReceive(context: SplitRxContext, refill: () => void): Receive {
+export function makeSplitUnusual(context: SplitRxContext, refill: () => void): Receive {
   const { pool, poolState, lengths, links, headrooms, offloads, checksumStarts, checksumOffsets } = context;
   const { used, used16, order, state, totals, shadow, headers, fail } = context;
   const { size, pairs, inOrder, mergeable, receiveChecksum, headerBytes, maximumLength, maximumSegments, block } =
@@ -106,7 +109,7 @@ export function makeSplitFrameReceive(context: SplitRxContext, refill: () => voi
     return good ? total : 0;
   };
 
-  return function receiveFrames(batch) {
+  return function receiveUnusual(batch) {
     if (batch.pool !== pool) batch.adopt(pool);
     const { packets, offsets, capacity } = batch;
     const first = batch.length;
