@@ -1,15 +1,14 @@
 /** How loops wait for packets: what it costs under load and without any, and how soon they, and others, have their turn. */
 import { type ModeIdleCpu, type ModeThroughput, measureIdleCpu, measureThroughput } from './poll-modes.ts';
-import { measureInterruption, measureTimers } from './responsiveness.ts';
-import { median, type Percentiles } from './statistics.ts';
+import { measureInterruption, measureTimers, type TimerDelays } from './responsiveness.ts';
+import { median } from './statistics.ts';
 import { measureWakeUp, type WakeUp } from './wake-up.ts';
 
 export interface Adaptive {
   readonly throughput: readonly ModeThroughput[];
   readonly idle: readonly ModeIdleCpu[];
   readonly wakeUp: readonly WakeUp[];
-  /** How late timers of 1 ms are under full load, in microseconds. */
-  readonly timers: Percentiles;
+  readonly timers: TimerDelays;
   /** Milliseconds from SIGINT to the end of `ixy forward` under full load. */
   readonly interruption: { readonly median: number; readonly max: number };
 }

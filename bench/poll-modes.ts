@@ -1,15 +1,15 @@
 /** What the modes of the poll loop differ in: packets per second under full load, and CPU time without any. */
-import { readFileSync } from 'node:fs';
 import { type Forwarder, type NetDevice, type PollMode, poll, pollOptions } from 'ixy.ts';
 import { IDLE, LOADED, withForwarder } from './forwarding.ts';
 import { median } from './statistics.ts';
+import { threadTimes } from './thread-times.ts';
 
 const MODES = ['busy', 'adaptive', 'interrupt'] as const satisfies PollMode[];
 const ROUND_MILLISECONDS = 100;
 /** Until everything is compiled, in each mode. */
-const WARM_UP_MILLISECONDS = 150;
+const WARM_UP_MILLISECONDS = 100;
 /** Longer than any mode's patience, and than what opening the NICs has left to do. */
-const SETTLE_MILLISECONDS = 100;
+const SETTLE_MILLISECONDS = 50;
 
 export interface ModeThroughput {
   readonly mode: PollMode;
@@ -59,21 +59,16 @@ export function measureThroughput(rounds: number): Promise<ModeThroughput[]> {
   });
 }
 
-/** Nanoseconds for which this thread has run (Linux, Documentation/scheduler/sched-stats). */
-function threadCpuTime(): number {
-  return Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[0]);
-}
-
 /** A forwarder, as `ixy forward` runs it, between NICs at which nothing arrives. */
 export function measureIdleCpu(milliseconds: number): Promise<ModeIdleCpu[]> {
   return withForwarder(IDLE, async (forwarder, ports) => {
     const results: ModeIdleCpu[] = [];
     for (const mode of MODES) {
       await run(forwarder, ports, mode, SETTLE_MILLISECONDS);
-      const cpu = threadCpuTime();
+      const { running } = threadTimes();
       const start = performance.now();
       await run(forwarder, ports, mode, milliseconds);
-      const percent = (threadCpuTime() - cpu) / 1e4 / (performance.now() - start);
+      const percent = (threadTimes().running - running) / 1e4 / (performance.now() - start);
       results.push({ mode, percent });
     }
     return results;

@@ -5,14 +5,23 @@ import { fileURLToPath } from 'node:url';
 import { poll } from 'ixy.ts';
 import { IDLE, LOADED, withForwarder } from './forwarding.ts';
 import { newHistogram, type Percentiles, percentiles } from './statistics.ts';
+import { threadTimes } from './thread-times.ts';
 
 const TIMER_MILLISECONDS = 1;
-const WARM_UP_MILLISECONDS = 150;
+const WARM_UP_MILLISECONDS = 100;
 
-/** How late timers of 1 ms fire, in microseconds, while a forwarder polls in mode 'busy' under full load. */
-export function measureTimers(milliseconds: number): Promise<Percentiles> {
+/** How late timers are, in microseconds. */
+export interface TimerDelays {
+  readonly late: Percentiles;
+  /** The same without the time in which the thread could have run, but others had the CPUs. */
+  readonly lateByLoop: Percentiles;
+}
+
+/** Timers of 1 ms, while a forwarder polls in mode 'busy' under full load. */
+export function measureTimers(milliseconds: number): Promise<TimerDelays> {
   return withForwarder(LOADED, async (forwarder) => {
     const late = newHistogram();
+    const lateByLoop = newHistogram();
     const step = () => forwarder.step();
     const runFor = (duration: number) => {
       const end = performance.now() + duration;
@@ -21,16 +30,19 @@ export function measureTimers(milliseconds: number): Promise<Percentiles> {
     await runFor(WARM_UP_MILLISECONDS);
     let timer: NodeJS.Timeout | undefined;
     const set = (): void => {
+      const { waiting } = threadTimes();
       const due = performance.now() + TIMER_MILLISECONDS;
       timer = setTimeout(() => {
-        late.recordValue(Math.max(0, (performance.now() - due) * 1e6));
+        const nanoseconds = Math.max(0, (performance.now() - due) * 1e6);
+        late.recordValue(nanoseconds);
+        lateByLoop.recordValue(Math.max(0, nanoseconds - (threadTimes().waiting - waiting)));
         set();
       }, TIMER_MILLISECONDS);
     };
     set();
     await runFor(milliseconds);
     clearTimeout(timer);
-    return percentiles(late);
+    return { late: percentiles(late), lateByLoop: percentiles(lateByLoop) };
   });
 }
 

@@ -22,7 +22,7 @@ import { newHistogram, type Percentiles, percentiles } from './statistics.ts';
 
 const RING = 512;
 /** Frames until everything is compiled. */
-const WARM_UP = 100;
+const WARM_UP = 50;
 const SEED = 82_599;
 /** Far longer than frames are apart; a wait that takes so long has failed. */
 const WAIT_MILLISECONDS = 1000;
