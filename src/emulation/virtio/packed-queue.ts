@@ -137,7 +137,7 @@ export class PackedQueue implements DeviceQueue {
     const shown = this.#write(used);
     this.#owned -= shown;
     used.count = 0;
-    if (faults.armed) this.#jump();
+    if (faults.armed) this.#jump(this.size - shown);
     return this.#interruptWanted(slot, wrap, shown);
   }
 
@@ -243,13 +243,13 @@ export class PackedQueue implements DeviceQueue {
     return distance >= 0 && distance < shown;
   }
 
-  /** An injected fault: descriptors that the device does not have are shown as used. */
-  #jump(): void {
+  /** An injected fault: up to `maximum` descriptors that the device does not have are shown as used. */
+  #jump(maximum: number): void {
     const jump = this.#state.context.faults.strikes('used-index-jump');
     if (!jump) return;
     const position = new PackedPosition(this.size);
     position.set(this.#shown);
-    for (let i = Math.min(jump.by ?? this.size, this.size); i > 0; i--, position.advance(1)) {
+    for (let i = Math.min(jump.by ?? maximum, maximum); i > 0; i--, position.advance(1)) {
       const at = position.slot * WORDS + PACKED_ID_FLAGS;
       this.#ring[at] = (this.#ring[at] & 0xffff) | ((position.wrap === 1 ? IN_USE : 0) << PACKED_FLAGS_SHIFT);
       this.#inspector?.overwrite(position.slot, this.#ring[at]);
