@@ -1,21 +1,22 @@
 /**
  * The receive burst of packed rings: the hot path of every packet that arrives (virtio 1.2, sections 2.8.21 and 2.8.22).
  *
- * The flags of the next descriptors tell what arrived. Buffers taken are replaced a block at a time, straight from the pool's
- * free stack. The factories are copied for each queue (see specialise.ts): they use their parameters only.
+ * The flags of the next descriptors tell what arrived. A used buffer is replaced where it lies, straight from the pool's free
+ * stack, and its descriptor is the device's again. Only when the pool was empty do descriptors stay free; `refill` sees to
+ * them. The factories are copied for each queue (see specialise.ts): they use their parameters only.
  */
 import type { PackedRing } from './packed-context.ts';
-import type { PackedKick } from './packed-kick.ts';
+
 import type { Receive, RxContext } from './rx-context.ts';
 
 export type PackedRxContext = RxContext & PackedRing;
 
 /** Puts fresh packets into free descriptors, as many as the pool has, and rings if the device wants it. */
-export function makePackedRefill(context: PackedRxContext, kick: PackedKick): () => void {
+export function makePackedRefill(context: PackedRxContext, kick: () => void): () => void {
   const { poolState: $poolState, freeStack: $freeStack, addresses: $addresses, shadow: $shadow } = context;
   const { descriptors: $descriptors, descriptors64: $descriptors64, order: $order, state: $state } = context;
   const { size } = context;
-  const { POOL_TOP, AVAILABLE, AVAILABLE_WRAP, OUTSTANDING, NO_BUFFER } = context.constants;
+  const { POOL_TOP, AVAILABLE, AVAILABLE_WRAP, OUTSTANDING, PENDING, NO_BUFFER } = context.constants;
   const { LENGTH, ID_FLAGS, IN_USE } = context.packed;
   const mask = size - 1;
   const bufferLength = context.headerBytes + context.maximumLength;
@@ -53,27 +54,36 @@ export function makePackedRefill(context: PackedRxContext, kick: PackedKick): ()
     }
     poolState[POOL_TOP] = top;
     state[OUTSTANDING] += count;
-    kick(place, flags, count);
+    state[PENDING] += count;
+    state[AVAILABLE] = place;
+    state[AVAILABLE_WRAP] = flags;
+    kick();
   };
 }
 
 /** For frames in one buffer each, whose headers say nothing: neither MRG_RXBUF nor GUEST_CSUM nor IN_ORDER. */
-export function makePackedReceive(context: PackedRxContext, refill: () => void): Receive {
-  const { poolState: $poolState, freeStack: $freeStack, lengths: $lengths, shadow: $shadow } = context;
-  const { descriptors: $descriptors, order: $order, state: $state, totals: $totals } = context;
-  const { pool, size, maximumLength, headerBytes, block, fail } = context;
-  const { STRIDE, HEADROOM, POOL_TOP, NEXT, NEXT_WRAP, OUTSTANDING, BAD_FRAMES, PACKETS, BYTES } = context.constants;
-  const { LENGTH, ID_FLAGS, ID_MASK, IN_USE } = context.packed;
+export function makePackedReceive(context: PackedRxContext, refill: () => void, kick: () => void): Receive {
+  const { poolState: $poolState, freeStack: $freeStack, addresses: $addresses, lengths: $lengths } = context;
+  const { descriptors: $descriptors, descriptors64: $descriptors64, shadow: $shadow, order: $order } = context;
+  const { state: $state, totals: $totals, pool, size, maximumLength, headerBytes, block, fail } = context;
+  const { STRIDE, HEADROOM, NO_PACKET, POOL_TOP, BAD_FRAMES, PACKETS, BYTES } = context.constants;
+  const { NEXT, NEXT_WRAP, AVAILABLE, AVAILABLE_WRAP, OUTSTANDING, PENDING } = context.constants;
+  const { LENGTH, ID_FLAGS, ID_MASK, AVAIL, IN_USE, WRITE } = context.packed;
   const mask = size - 1;
   /** Bits that no id has. */
   const noId = ID_MASK & ~mask;
+  /** Bits that no length less one has, of frames that are looked at four at a time. */
+  const noLength = -1 << (31 - Math.clz32(maximumLength));
+  const bufferLength = headerBytes + maximumLength;
 
   return function receive(batch) {
     const poolState = $poolState;
     const freeStack = $freeStack;
+    const addresses = $addresses;
     const lengths = $lengths;
-    const shadow = $shadow;
     const descriptors = $descriptors;
+    const descriptors64 = $descriptors64;
+    const shadow = $shadow;
     const order = $order;
     const state = $state;
     const totals = $totals;
@@ -85,6 +95,9 @@ export function makePackedReceive(context: PackedRxContext, refill: () => void):
     const outstanding = state[OUTSTANDING];
     const room = batch.capacity - first;
     const budget = Math.min(room, outstanding);
+    let top = poolState[POOL_TOP];
+    // While the device has the whole ring, which is the usual case, a buffer is replaced where it lies.
+    const exchangeable = outstanding === size ? Math.min(budget, top) : 0;
     let count = first;
     let seen = 0;
     let bytes = 0;
@@ -93,77 +106,107 @@ export function makePackedReceive(context: PackedRxContext, refill: () => void):
     let lap = state[NEXT_WRAP];
 
     // Four at a time while four good frames are there: what V8 checks before it touches an array, it checks once for four.
-    while (seen + 4 <= budget && next + 4 <= size) {
+    while (seen + 4 <= exchangeable && next + 4 <= size) {
       const word = next << 2;
       const used0 = descriptors[word + ID_FLAGS];
       const used1 = descriptors[word + 4 + ID_FLAGS];
       const used2 = descriptors[word + 8 + ID_FLAGS];
       const used3 = descriptors[word + 12 + ID_FLAGS];
       if ((((used0 ^ lap) | (used1 ^ lap) | (used2 ^ lap) | (used3 ^ lap)) & IN_USE) !== 0) break;
-      if (((used0 | used1 | used2 | used3) & noId) !== 0) break;
-      const length0 = descriptors[word + LENGTH] - headerBytes;
-      const length1 = descriptors[word + 4 + LENGTH] - headerBytes;
-      const length2 = descriptors[word + 8 + LENGTH] - headerBytes;
-      const length3 = descriptors[word + 12 + LENGTH] - headerBytes;
-      if ((length0 - 1) >>> 0 >= maximumLength || (length1 - 1) >>> 0 >= maximumLength) break;
-      if ((length2 - 1) >>> 0 >= maximumLength || (length3 - 1) >>> 0 >= maximumLength) break;
-      const packet0 = shadow[used0 & mask];
-      shadow[used0 & mask] = -1;
-      const packet1 = shadow[used1 & mask];
-      shadow[used1 & mask] = -1;
-      const packet2 = shadow[used2 & mask];
-      shadow[used2 & mask] = -1;
-      const packet3 = shadow[used3 & mask];
-      shadow[used3 & mask] = -1;
-      if ((packet0 | packet1 | packet2 | packet3) < 0) {
-        // One of them the device does not have, or twice: as it was, so that the loop below finds which.
-        shadow[used3 & mask] = packet3;
-        shadow[used2 & mask] = packet2;
-        shadow[used1 & mask] = packet1;
-        shadow[used0 & mask] = packet0;
-        break;
-      }
-      order[next] = used0;
-      order[next + 1] = used1;
-      order[next + 2] = used2;
-      order[next + 3] = used3;
-      lengths[packet0] = length0;
-      lengths[packet1] = length1;
-      lengths[packet2] = length2;
-      lengths[packet3] = length3;
-      packets[count] = packet0;
-      packets[count + 1] = packet1;
-      packets[count + 2] = packet2;
-      packets[count + 3] = packet3;
-      offsets[count] = Math.imul(packet0, STRIDE) + HEADROOM;
-      offsets[count + 1] = Math.imul(packet1, STRIDE) + HEADROOM;
-      offsets[count + 2] = Math.imul(packet2, STRIDE) + HEADROOM;
-      offsets[count + 3] = Math.imul(packet3, STRIDE) + HEADROOM;
+      const length0 = (descriptors[word + LENGTH] - headerBytes) | 0;
+      const length1 = (descriptors[word + 4 + LENGTH] - headerBytes) | 0;
+      const length2 = (descriptors[word + 8 + LENGTH] - headerBytes) | 0;
+      const length3 = (descriptors[word + 12 + LENGTH] - headerBytes) | 0;
+      const lengthBits = (length0 - 1) | (length1 - 1) | (length2 - 1) | (length3 - 1);
+      if (((used0 | used1 | used2 | used3) & noId) | (lengthBits & noLength)) break;
+      const half = next << 1;
+      const flags = WRITE | (lap ^ AVAIL);
       bytes = (bytes + length0 + length1 + length2 + length3) | 0;
-      count = (count + 4) | 0;
       seen = (seen + 4) | 0;
       next = (next + 4) & mask;
       if (next === 0) lap ^= IN_USE;
+      top = (top - 4) | 0;
+
+      const id0 = used0 & mask;
+      const packet0 = shadow[id0];
+      const fresh0 = freeStack[top + 3];
+      shadow[id0] = fresh0;
+      descriptors64[half] = addresses[fresh0];
+      descriptors[word + LENGTH] = bufferLength;
+      descriptors[word + ID_FLAGS] = flags | id0; // last: with it the buffer is the device's
+      lengths[packet0] = length0;
+      packets[count] = packet0;
+      offsets[count] = Math.imul(packet0, STRIDE) + HEADROOM;
+
+      const id1 = used1 & mask;
+      const packet1 = shadow[id1];
+      const fresh1 = freeStack[top + 2];
+      shadow[id1] = fresh1;
+      descriptors64[half + 2] = addresses[fresh1];
+      descriptors[word + 4 + LENGTH] = bufferLength;
+      descriptors[word + 4 + ID_FLAGS] = flags | id1;
+      lengths[packet1] = length1;
+      packets[(count + 1) | 0] = packet1;
+      offsets[(count + 1) | 0] = Math.imul(packet1, STRIDE) + HEADROOM;
+
+      const id2 = used2 & mask;
+      const packet2 = shadow[id2];
+      const fresh2 = freeStack[top + 1];
+      shadow[id2] = fresh2;
+      descriptors64[half + 4] = addresses[fresh2];
+      descriptors[word + 8 + LENGTH] = bufferLength;
+      descriptors[word + 8 + ID_FLAGS] = flags | id2;
+      lengths[packet2] = length2;
+      packets[(count + 2) | 0] = packet2;
+      offsets[(count + 2) | 0] = Math.imul(packet2, STRIDE) + HEADROOM;
+
+      const id3 = used3 & mask;
+      const packet3 = shadow[id3];
+      const fresh3 = freeStack[top];
+      shadow[id3] = fresh3;
+      descriptors64[half + 6] = addresses[fresh3];
+      descriptors[word + 12 + LENGTH] = bufferLength;
+      descriptors[word + 12 + ID_FLAGS] = flags | id3;
+      lengths[packet3] = length3;
+      packets[(count + 3) | 0] = packet3;
+      offsets[(count + 3) | 0] = Math.imul(packet3, STRIDE) + HEADROOM;
+      count = (count + 4) | 0;
     }
 
     while (seen < budget) {
       const word = next << 2;
       const used = descriptors[word + ID_FLAGS];
       if (((used ^ lap) & IN_USE) !== 0) break;
-      const packet = shadow[used & mask];
+      const id = used & mask;
+      const packet = shadow[id];
       if ((used & noId) !== 0 || packet < 0) {
         fault = used & ID_MASK;
         break;
       }
-      const length = descriptors[word + LENGTH] - headerBytes;
-      shadow[used & mask] = -1;
-      order[next] = used;
+      const length = (descriptors[word + LENGTH] - headerBytes) | 0;
+      const good = (length - 1) >>> 0 < maximumLength;
+      if (seen < exchangeable) {
+        let fresh = packet;
+        if (good) {
+          top = (top - 1) | 0;
+          fresh = freeStack[top];
+        }
+        shadow[id] = fresh;
+        descriptors64[next << 1] = addresses[fresh];
+        descriptors[word + LENGTH] = bufferLength;
+        descriptors[word + ID_FLAGS] = WRITE | (lap ^ AVAIL) | id;
+      } else {
+        shadow[id] = NO_PACKET;
+        order[next] = id;
+        if (!good) {
+          freeStack[top] = packet;
+          top = (top + 1) | 0;
+        }
+      }
       seen = (seen + 1) | 0;
       next = (next + 1) & mask;
       if (next === 0) lap ^= IN_USE;
-      if ((length - 1) >>> 0 >= maximumLength) {
-        freeStack[poolState[POOL_TOP]] = packet;
-        poolState[POOL_TOP]++;
+      if (!good) {
         state[BAD_FRAMES]++;
         continue;
       }
@@ -174,13 +217,29 @@ export function makePackedReceive(context: PackedRxContext, refill: () => void):
       count = (count + 1) | 0;
     }
     batch.length = count;
+    poolState[POOL_TOP] = top;
     state[NEXT] = next;
     state[NEXT_WRAP] = lap;
-    state[OUTSTANDING] = outstanding - seen;
     totals[PACKETS] += count - first;
     totals[BYTES] += bytes;
+    const exchanged = Math.min(seen, exchangeable);
+    const free = (size - outstanding + seen - exchanged) | 0;
+    state[OUTSTANDING] = (size - free) | 0;
+    if (exchanged > 0) {
+      let place = (state[AVAILABLE] + exchanged) | 0;
+      let flags = state[AVAILABLE_WRAP];
+      if (place >= size) {
+        place = (place - size) | 0;
+        flags ^= IN_USE;
+      }
+      const pending = (state[PENDING] + exchanged) | 0;
+      state[PENDING] = pending;
+      state[AVAILABLE] = place;
+      state[AVAILABLE_WRAP] = flags;
+      if (pending >= block) kick();
+    }
     if (fault >= 0) fail('id', fault);
-    else if (size - outstanding + seen >= block) refill();
+    else if (free >= block) refill();
     return count - first;
   };
 }

@@ -25,7 +25,7 @@ export function createPackedRx(init: RxQueueInit, common: RxContext): RxRing {
   state[AVAILABLE_WRAP] = WRITE | AVAIL;
   const kick = specialise('kick', makePackedKick)(context);
   const refill = specialise('refill', makePackedRefill)(context, kick);
-  const receive = specialise('receive', makePackedReceive)(context, refill);
+  const receive = specialise('receive', makePackedReceive)(context, refill, kick);
   const ring: RxRing = {
     receive,
     refill,

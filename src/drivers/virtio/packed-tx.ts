@@ -11,7 +11,7 @@ import {
 import { NO_PACKET } from '../../memory/packet-pool.ts';
 import { specialise } from '../../specialise.ts';
 import { PACKED_CONSTANTS, packedRing } from './packed-context.ts';
-import { makePackedKick, type PackedKick } from './packed-kick.ts';
+import { makePackedKick } from './packed-kick.ts';
 import { makePackedTakeBack, makePackedTransmit, type PackedTxTables } from './packed-transmit.ts';
 import type { TxQueueInit } from './queue-init.ts';
 import {
@@ -23,7 +23,7 @@ import {
   type TxTables,
 } from './tx-context.ts';
 
-const { NEXT, NEXT_WRAP, AVAILABLE, AVAILABLE_WRAP, FREE } = TX_CONSTANTS;
+const { NEXT, NEXT_WRAP, AVAILABLE, AVAILABLE_WRAP, FREE, PENDING } = TX_CONSTANTS;
 const { LENGTH, ID_FLAGS, ID_MASK, AVAIL, IN_USE } = PACKED_CONSTANTS;
 const WORDS = PACKED_DESCRIPTOR_BYTES / 4;
 const MORE = PACKED_FLAG_NEXT << PACKED_FLAGS_SHIFT;
@@ -33,7 +33,7 @@ const LAST = -1;
 
 export class PackedTx implements TxRing {
   readonly #tables: PackedTxTables;
-  readonly #kick: PackedKick;
+  readonly #kick: () => void;
   /**
    * By buffer id of a frame in several pieces: the one after it. A frame takes as many ids as descriptors and is known by the
    * first, so that ids never run out before descriptors do.
@@ -41,8 +41,7 @@ export class PackedTx implements TxRing {
   readonly #following: Int32Array;
   /** Descriptors in use beyond one a frame. */
   #extra = 0;
-  /** Frames' descriptors that the device has not been shown: how many, where the first one is, and what makes it available. */
-  #added = 0;
+  /** Where the first descriptor of those is that the device has not been shown, and what makes it available. */
   #firstWord = 0;
   #firstFlags = 0;
   /** IN_ORDER: id of the last buffer of which the device has said that it and all before it are used, or LAST. */
@@ -101,23 +100,21 @@ export class PackedTx implements TxRing {
       this.#following[id] = more ? order[place] : LAST;
     }
     // A frame's first descriptor becomes available after its others (2.8.6); that of the first frame, with `publish`.
-    if (this.#added > 0) descriptors[begin + ID_FLAGS] = beginFlags;
+    if (state[PENDING] > 0) descriptors[begin + ID_FLAGS] = beginFlags;
     else [this.#firstWord, this.#firstFlags] = [begin + ID_FLAGS, beginFlags];
     shadow[first] = packet;
     state[AVAILABLE] = place;
     state[AVAILABLE_WRAP] = lap;
     state[FREE] -= count;
-    this.#added += count;
+    state[PENDING] += count;
     this.#extra += count - 1;
   }
 
   publish(): void {
     const { state, descriptors } = this.#tables;
-    const added = this.#added;
-    if (added === 0) return;
-    this.#added = 0;
+    if (state[PENDING] === 0) return;
     descriptors[this.#firstWord] = this.#firstFlags;
-    this.#kick(state[AVAILABLE], state[AVAILABLE_WRAP], added);
+    this.#kick();
   }
 
   nextSent(): number {

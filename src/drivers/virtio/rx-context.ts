@@ -50,6 +50,8 @@ export const RX_CONSTANTS = {
   GROUP_LENGTH: 9,
   /** Bytes that the device wrote to the buffer looked at. */
   WRITTEN: 10,
+  /** Packed: descriptors made available since the device was last told. */
+  PENDING: 11,
   // Indices into a queue's totals:
   PACKETS: 0,
   BYTES: 1,

@@ -42,6 +42,8 @@ export const TX_CONSTANTS = {
   AVAILABLE_WRAP: 5,
   /** Packets dropped because the device cannot send their length or shape. */
   DROPPED: 6,
+  /** Packed: descriptors made available since the device was last told. */
+  PENDING: 7,
   // Indices into a queue's totals:
   PACKETS: 0,
   BYTES: 1,
