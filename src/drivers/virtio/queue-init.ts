@@ -46,7 +46,7 @@ export interface QueueInit {
   /** Bytes in the longest frame, without CRC and without the virtio header. */
   readonly maximumFrame: number;
   /**
-   * Told once, with a sentence's end («used id 700, which no descriptor has»), if the device breaks the ring's rules. The
+   * Told once, with what the device did («used buffer 700, which it does not have»), if it breaks the ring's rules. The
    * queue has then stopped: it takes and gives nothing until `reclaim`, and the device must be reset. May not throw.
    */
   readonly onBroken: (reason: string) => void;

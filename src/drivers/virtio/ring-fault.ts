@@ -3,14 +3,14 @@
 /** `index`: used more than it was given. `id`: a buffer that it does not have. `buffers`: a frame in more than it was given. */
 export type RingFault = 'index' | 'id' | 'buffers';
 
-/** What happened, as a sentence's end; `value` is what the device wrote. */
+/** What the device did, as the end of a sentence about it; `value` is what the device wrote. */
 export function describeFault(fault: RingFault, value: number): string {
   switch (fault) {
     case 'index':
-      return `it moved the used index to ${value}, beyond all buffers that it was given`;
+      return `moved the used index to ${value}, beyond all buffers that it was given`;
     case 'id':
-      return `it used buffer ${value >>> 0}, which it does not have`;
+      return `used buffer ${value >>> 0}, which it does not have`;
     case 'buffers':
-      return `it announced a frame in ${value} buffers, more than it was given`;
+      return `announced a frame in ${value} buffers, more than it was given`;
   }
 }

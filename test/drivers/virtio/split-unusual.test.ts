@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest';
+import { PacketBatch } from '../../../src/memory/packet-batch.ts';
+import { CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, DEFAULT_HEADROOM } from '../../../src/memory/packet-pool.ts';
+import { bytesOf, deliver, frame, type Header, header } from './receive-side.ts';
+import { expectConserved, type RingOptions, receiver } from './ring-set-up.ts';
+import { fill } from './split-device.ts';
+
+describe('headers of received frames', () => {
+  it('become packet flags where checksums were negotiated, and else nothing', () => {
+    for (const receiveChecksum of [true, false]) {
+      const set = receiver({ receiveChecksum });
+      const batch = new PacketBatch(64);
+      const fields: Header[] = [{}, { flags: 2 }, { flags: 1, start: 34, offset: 16 }, { flags: 2 }, {}, {}, {}, {}];
+      for (const header of fields) deliver(set, frame(1, 60), header);
+      expect(set.queue.receive(batch)).toBe(8);
+      const flags = [...batch.packets.subarray(0, 4)].map((packet) => set.pool.offloads[packet]);
+      expect(flags).toEqual(
+        receiveChecksum ? [0, CHECKSUM_VERIFIED, CHECKSUM_PARTIAL, CHECKSUM_VERIFIED] : [0, 0, 0, 0],
+      );
+      if (!receiveChecksum) continue;
+      const packet = batch.packets[2];
+      expect([set.pool.checksumStart[packet], set.pool.checksumOffset[packet]]).toEqual([34, 16]);
+    }
+  });
+
+  it('that put a checksum outside of the frame make it a bad one', () => {
+    const set = receiver({ receiveChecksum: true });
+    const batch = new PacketBatch(64);
+    for (const [start, offset] of [
+      [43, 16],
+      [60, 0],
+      [0xffff, 0xffff],
+      [42, 16],
+    ]) {
+      deliver(set, frame(1, 60), { flags: 1, start, offset });
+    }
+    expect(set.queue.receive(batch)).toBe(1);
+    expect(set.queue.badFrames).toBe(3);
+    batch.free();
+    set.queue.reclaim();
+    expectConserved(set.pool);
+  });
+});
+
+describe.each([true, false])('mergeable buffers, in order %s', (inOrder) => {
+  const options: RingOptions = { mergeable: true, maximumFrame: 9018, inOrder };
+
+  it('become chains', () => {
+    const set = receiver(options);
+    const { queue, pool } = set;
+    const batch = new PacketBatch(64);
+    const frames = [60, 2048, 2049, 4108, 4109, 9018].map((length, i) => frame(i, length));
+    for (let lap = 0; lap < 50; lap++) {
+      for (const data of frames) deliver(set, data);
+      expect(queue.receive(batch)).toBe(frames.length);
+      for (const [i, data] of frames.entries()) {
+        expect(Buffer.from(bytesOf(set, batch.packets[i])).equals(data)).toBe(true);
+        expect(pool.headroom[batch.packets[i]]).toBe(DEFAULT_HEADROOM);
+      }
+      batch.free();
+    }
+    expect(queue.badFrames).toBe(0);
+    queue.reclaim();
+    expectConserved(pool);
+  });
+
+  it('wait until all buffers of a frame are there', () => {
+    const set = receiver(options);
+    const { queue, device } = set;
+    const batch = new PacketBatch(64);
+    deliver(set, frame(1, 60));
+    const buffers = deliver(set, frame(2, 5000), {}, false);
+    for (const [i, buffer] of buffers.entries()) {
+      expect(queue.receive(batch)).toBe(i === 0 ? 1 : 0);
+      device.use(buffer.id, buffer.pieces[0].length === 2060 && i < 2 ? 2060 : 5012 - 2 * 2060);
+    }
+    expect(queue.receive(batch)).toBe(1);
+    expect(bytesOf(set, batch.packets[1])).toEqual([...frame(2, 5000)]);
+  });
+
+  it('are dropped whole if they make no frame', () => {
+    const set = receiver(options);
+    const { queue, device, pool } = set;
+    const batch = new PacketBatch(64);
+    const use = (buffers: number, lengths: number[]): void => {
+      for (const length of lengths) {
+        const buffer = device.take();
+        if (!buffer) throw new Error('no buffer');
+        if (length > 0) fill(buffer, header(set, { buffers }));
+        device.use(buffer.id, length);
+      }
+    };
+    use(0, [72]);
+    use(2, [2060, 0]);
+    use(2, [100, 100]);
+    use(6, [2060, 2060, 2060, 2060, 2060, 7]);
+    use(3, [2060, 2060, 2061]);
+    deliver(set, frame(8, 100));
+    expect(queue.receive(batch)).toBe(1);
+    expect(bytesOf(set, batch.packets[0])).toEqual([...frame(8, 100)]);
+    expect(queue.badFrames).toBe(5);
+    expect(set.broken).toEqual([]);
+    batch.free();
+    queue.reclaim();
+    expectConserved(pool);
+  });
+
+  it('that cannot exist end the queue', () => {
+    const set = receiver(options);
+    deliver(set, frame(1, 60), { buffers: 65 });
+    expect(set.queue.receive(new PacketBatch(64))).toBe(0);
+    expect(set.broken).toEqual(['announced a frame in 65 buffers, more than it was given']);
+    set.queue.reclaim();
+    expectConserved(set.pool);
+  });
+});
+
+describe('a device that uses buffers in order', () => {
+  it('may write one element for several; the others are full', () => {
+    const set = receiver({ inOrder: true, size: 16 });
+    const { queue, device, pool } = set;
+    const batch = new PacketBatch(3);
+    let groups = 0;
+    for (let round = 0; round < 100; round++) {
+      const size = 1 + (round % 9);
+      const buffers = Array.from({ length: size }, () => device.take());
+      for (const [i, buffer] of buffers.entries()) if (buffer) fill(buffer, frame(round + i, 40));
+      const last = buffers[size - 1];
+      if (!last) throw new Error('no buffer');
+      device.use(last.id, 72, size - 1);
+      const lengths: number[] = [];
+      while (queue.receive(batch) > 0) {
+        for (let i = 0; i < batch.length; i++) lengths.push(batch.bytesIn(i));
+        batch.free();
+      }
+      expect(lengths).toEqual([...new Array(size - 1).fill(pool.dataSize), 60]);
+      groups++;
+    }
+    expect(groups).toBe(100);
+    expect(set.broken).toEqual([]);
+    queue.reclaim();
+    expectConserved(pool);
+  });
+});
