@@ -5,19 +5,15 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { IXGBE_RULES, PORT_SCHEMES, portHelpMarkdown } from '../dist/index.js';
+import { IXGBE_RULES, PORT_SCHEMES, portHelpMarkdown, VIRTIO_NET_RULES } from '../dist/index.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Each section's text, by name. */
 const sections = {
   ports: () => portHelpMarkdown(PORT_SCHEMES),
-  rules: () => {
-    const rows = Object.entries(IXGBE_RULES).map(
-      ([rule, { section, level, message }]) => `| \`${rule}\` | ${section} | ${level} | ${message} |`,
-    );
-    return ['| Rule | Section | Level | What it says |', '|---|---|---|---|', ...rows].join('\n');
-  },
+  rules: () => ruleTable(IXGBE_RULES),
+  virtioRules: () => ruleTable(VIRTIO_NET_RULES),
   cli: () => {
     const list = /^Commands:\n(.*?)\n\n/ms.exec(help())?.[1] ?? '';
     const commands = [...list.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name).filter((name) => name !== 'help');
@@ -25,6 +21,13 @@ const sections = {
     return pages.join('\n\n');
   },
 };
+
+function ruleTable(rules) {
+  const rows = Object.entries(rules).map(
+    ([rule, { section, level, message }]) => `| \`${rule}\` | ${section} | ${level} | ${message} |`,
+  );
+  return ['| Rule | Section | Level | What it says |', '|---|---|---|---|', ...rows].join('\n');
+}
 
 function help(command = '') {
   const words = command === '' ? ['--help'] : [command, '--help'];

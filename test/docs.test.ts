@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { IXGBE_RULES } from '../src/emulation/index.ts';
+import { IXGBE_RULES, type RuleText, VIRTIO_NET_RULES } from '../src/emulation/index.ts';
 import { PORT_SCHEMES, portHelpMarkdown } from '../src/ports/index.ts';
 import { temporaryDirectory } from './support/process.ts';
 
@@ -19,11 +19,17 @@ describe('generated pages', () => {
     expect(checkPages('docs')).toMatchObject({ status: 0, stderr: '' });
   });
 
-  it('hold every rule of strict mode, and every port with its parameters', () => {
-    const rules = readFileSync('docs/emulation.md', 'utf8');
-    for (const [rule, { section, level }] of Object.entries(IXGBE_RULES)) {
-      expect(rules).toContain(`| \`${rule}\` | ${section} | ${level} |`);
+  it.each<[string, Readonly<Record<string, RuleText>>]>([
+    ['docs/emulation.md', IXGBE_RULES],
+    ['docs/emulation-virtio.md', VIRTIO_NET_RULES],
+  ])('hold every rule of strict mode: %s', (page, rules) => {
+    const text = readFileSync(page, 'utf8');
+    for (const [rule, { section, level }] of Object.entries(rules)) {
+      expect(text).toContain(`| \`${rule}\` | ${section} | ${level} |`);
     }
+  });
+
+  it('hold every port with its parameters', () => {
     expect(readFileSync('docs/ports.md', 'utf8')).toContain(portHelpMarkdown(PORT_SCHEMES));
   });
 

@@ -3,6 +3,7 @@ import type { NetDevice } from '../drivers/net-device.ts';
 import { IxyError } from '../errors.ts';
 import { knownOrNear } from '../near-match.ts';
 import { emulatedIxgbeScheme } from './emulated-ixgbe.ts';
+import { emulatedVirtioScheme } from './emulated-virtio.ts';
 import type { OpenOptions } from './open-options.ts';
 import { pcapScheme } from './pcap-port.ts';
 import { pciScheme } from './pci-port.ts';
@@ -11,7 +12,13 @@ import type { PortScheme } from './scheme.ts';
 import { tapScheme } from './tap-port.ts';
 
 /** Every kind of port there is; a new one is one more entry. */
-export const PORT_SCHEMES: readonly PortScheme[] = [pciScheme, emulatedIxgbeScheme, tapScheme, pcapScheme];
+export const PORT_SCHEMES: readonly PortScheme[] = [
+  pciScheme,
+  emulatedIxgbeScheme,
+  emulatedVirtioScheme,
+  tapScheme,
+  pcapScheme,
+];
 
 /**
  * Opens the port that `uri` names: '0000:03:00.0', 'emulated:ixgbe?wire=tap:tap0', 'tap:tap0', 'pcap:in.pcap', … The caller

@@ -10,6 +10,7 @@ import { SPLIT_MAXIMUM_SIZE } from '../../datasheet/virtio/split-ring.ts';
 import { checkInteger, IxyError } from '../../errors.ts';
 import type { DeviceModelOptions } from '../device-model.ts';
 import { macBytes } from '../mac-bytes.ts';
+import type { ChecksumReport } from './receive-checksum.ts';
 
 /** Which interfaces the device has: ports alone, ports and memory, memory alone (1.3). */
 export type VirtioKind = 'legacy' | 'transitional' | 'modern';
@@ -34,6 +35,12 @@ export interface VirtioNetOptions extends DeviceModelOptions {
   readonly vectors?: number;
   /** Whether the driver must use device addresses, and say so by ACCESS_PLATFORM (6.1). Default false. */
   readonly accessPlatform?: boolean;
+  /** What it tells of checksums that it finds to be right, with GUEST_CSUM. Default 'valid'. */
+  readonly checksums?: ChecksumReport;
+  /** With IN_ORDER: give back runs of buffers with one element, where that loses nothing (2.7.9, 2.8.8). Default false. */
+  readonly batchesUsed?: boolean;
+  /** Nanoseconds that it goes on looking at an empty queue before it wants to be notified again. Default 0. */
+  readonly pollTime?: number;
 }
 
 /** Options with nothing left to default. */
@@ -48,12 +55,13 @@ export interface VirtioNetSetup {
   readonly speed: number | undefined;
   readonly vectors: number;
   readonly accessPlatform: boolean;
+  readonly checksums: ChecksumReport;
+  readonly batchesUsed: boolean;
+  readonly pollTime: number;
   readonly strict: boolean;
 }
 
 export const DEFAULT_VIRTIO_MAC = '02:00:00:1a:f4:01';
-/** Descriptors in a control queue: commands come one by one. */
-export const CONTROL_QUEUE_SIZE = 64;
 
 /** What every interface can negotiate, and what needs more than 32 bits of features. */
 const LEGACY_FEATURES: readonly FeatureName[] = [
@@ -106,6 +114,9 @@ export function checkVirtioNetOptions(options: VirtioNetOptions): VirtioNetSetup
     speed,
     vectors,
     accessPlatform: options.accessPlatform ?? false,
+    checksums: options.checksums ?? 'valid',
+    batchesUsed: options.batchesUsed ?? false,
+    pollTime: options.pollTime ?? 0,
     strict: options.strict ?? false,
   };
 }

@@ -147,7 +147,8 @@ export class Queues {
   #create(slot: QueueSlot, descriptors: number, driver: number, device: number): void {
     const { index, size } = slot;
     const { features } = this.#negotiation;
-    slot.queue = createDeviceQueue(this.#context, { index, size, descriptors, driver, device, features });
+    const { batchesUsed } = this.#context.setup;
+    slot.queue = createDeviceQueue(this.#context, { index, size, descriptors, driver, device, features, batchesUsed });
     this.#changed(slot);
   }
 

@@ -22,18 +22,24 @@ const VLAN_TYPE_HIGH = 0x81;
 class Attached<Path extends { readonly queue: DeviceQueue }> {
   readonly slot: QueueSlot;
   readonly path: Path;
+  readonly #context: VirtioContext;
   #polled = false;
+  /** When the device last found something to do. */
+  #busyAt = 0;
 
-  constructor(slot: QueueSlot, path: Path) {
+  constructor(context: VirtioContext, slot: QueueSlot, path: Path) {
+    this.#context = context;
     this.slot = slot;
     this.path = path;
   }
 
-  /** The device looks at the queue anyway, or (false) waits to be notified. */
-  poll(polled: boolean): void {
-    if (polled === this.#polled) return;
-    this.#polled = polled;
-    this.path.queue.wantKicks(!polled);
+  /** The device found something in the queue, and looks again by itself; or not, and sooner or later wants to be told. */
+  found(something: boolean): void {
+    const { timers, setup } = this.#context;
+    if (something) this.#busyAt = timers.now;
+    if (something === this.#polled || (!something && timers.now - this.#busyAt < setup.pollTime)) return;
+    this.#polled = something;
+    this.path.queue.wantKicks(!something);
   }
 }
 
@@ -77,13 +83,13 @@ export class Traffic implements FrameSink {
   connect(slot: QueueSlot, features: FeatureSet): void {
     const pair = slot.index >>> 1;
     const { queue } = slot;
-    const largest = this.#context.setup.mtu + ETHERNET_HEADER;
+    const context = this.#context;
+    const { mtu, checksums } = context.setup;
+    const settings = { features, checksums, maximumFrame: mtu + ETHERNET_HEADER + VLAN_TAG };
     if ((slot.index & 1) === 0) {
-      const settings = { features, maximumFrame: largest };
-      this.#receivers[pair] = queue && new Attached(slot, new NetReceive(this.#context, queue, settings));
+      this.#receivers[pair] = queue && new Attached(context, slot, new NetReceive(context, queue, settings));
     } else {
-      const settings = { features, maximumFrame: largest + VLAN_TAG };
-      this.#transmitters[pair] = queue && new Attached(slot, new NetTransmit(this.#context, queue, settings));
+      this.#transmitters[pair] = queue && new Attached(context, slot, new NetTransmit(context, queue, settings));
     }
   }
 
@@ -136,7 +142,7 @@ export class Traffic implements FrameSink {
     }
     const receiver = this.#receivers[this.#steering.choose(bytes, offset, length)];
     const stored = receiver?.path.store(bytes, offset, length) === true;
-    receiver?.poll(stored);
+    receiver?.found(stored);
     if (stored) return true;
     if (this.#waits && receiver?.path.queue.usable) return false;
     this.#discarded++;
@@ -159,7 +165,7 @@ export class Traffic implements FrameSink {
       this.#context.judge.record('tx.pair-unused', { queue: path.queue.index, found });
     }
     this.#publish(transmitter);
-    transmitter.poll(sent > 0);
+    transmitter.found(sent > 0);
     return sent;
   }
 
