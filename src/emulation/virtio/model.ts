@@ -15,7 +15,7 @@ import { ConfigWindow } from './config-window.ts';
 import type { VirtioContext } from './context.ts';
 import { Control } from './control.ts';
 import type { VirtioNetFault } from './faults.ts';
-import type { FieldWatcher } from './field-space.ts';
+import { fieldWatcher } from './field-watcher.ts';
 import { ReceiveFilter } from './filter.ts';
 import { VirtioInterrupts } from './interrupts.ts';
 import { Link } from './link.ts';
@@ -73,7 +73,7 @@ export class VirtioNetModel implements DeviceModel<VirtioNetFault, VirtioNetRule
       queueBroken: () => this.#status.needReset(),
     };
     this.#context = context;
-    const watcher = this.#watcher();
+    const watcher = fieldWatcher(this.#judge);
     this.#interrupts = new VirtioInterrupts(context);
     this.#netConfig = new NetConfig(context, watcher);
     this.#netConfig.onMac = (mac) => this.#filter.setAddress(mac);
@@ -281,18 +281,4 @@ export class VirtioNetModel implements DeviceModel<VirtioNetFault, VirtioNetRule
       netConfig: this.#netConfig,
     };
   }
-
-  #watcher(): FieldWatcher {
-    const judge = this.#judge;
-    return {
-      unknownField: (offset, write) =>
-        judge.record('register.unknown', { register: hexadecimal(offset), found: write ? 'write' : 'read' }),
-      wrongWidth: (register, bytes) => judge.record('register.width', { register, found: `${bytes} bytes` }),
-      readOnlyWritten: (register, value) => judge.record('register.read-only', { register, found: hexadecimal(value) }),
-    };
-  }
-}
-
-function hexadecimal(value: number): string {
-  return `0x${value.toString(16)}`;
 }

@@ -12,7 +12,8 @@ import { CONTROL } from '../../../src/datasheet/virtio/net.ts';
 import { LEGACY, NO_VECTOR } from '../../../src/datasheet/virtio/pci.ts';
 import { VIRTIO_CAPABILITIES, WINDOW_DATA } from '../../../src/emulation/virtio/config.ts';
 import { DEVICE_RULES, VIRTIO_NET_RULES } from '../../../src/emulation/virtio/rules.ts';
-import { frameTo, type Lab, legacyLab, MAC, type ModernInterface, modernLab } from './test-driver.ts';
+import { frameTo, type Lab, legacyLab, MAC, modernLab } from './test-driver.ts';
+import type { ModernInterface } from './test-interfaces.ts';
 
 type ModernLab = Lab<ModernInterface>;
 type DeviceRule = keyof typeof DEVICE_RULES;

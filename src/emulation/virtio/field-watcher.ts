@@ -1,0 +1,16 @@
+/** What the judge hears of accesses to registers. */
+import type { FieldWatcher } from './field-space.ts';
+import type { VirtioNetJudge } from './rules.ts';
+
+export function fieldWatcher(judge: VirtioNetJudge): FieldWatcher {
+  return {
+    unknownField: (offset, write) =>
+      judge.record('register.unknown', { register: hexadecimal(offset), found: write ? 'write' : 'read' }),
+    wrongWidth: (register, bytes) => judge.record('register.width', { register, found: `${bytes} bytes` }),
+    readOnlyWritten: (register, value) => judge.record('register.read-only', { register, found: hexadecimal(value) }),
+  };
+}
+
+function hexadecimal(value: number): string {
+  return `0x${value.toString(16)}`;
+}
