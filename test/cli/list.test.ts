@@ -23,7 +23,8 @@ describe('ixy list', () => {
       .add('0000:03:00.0')
       .add('0000:03:00.1', { driver: 'ixgbe', interfaces: ['net/eth1'], iommuGroup: 12, iommuType: 'DMA' })
       .add('0000:04:00.0', { vendorId: 0x1af4, deviceId: 0x1041, driver: 'virtio-pci', numaNode: -1 })
-      .add('0000:05:10.0', { deviceId: 0x10ed });
+      .add('0000:05:10.0', { deviceId: 0x10ed })
+      .add('0000:06:00.0', { deviceId: 0x1234 });
     const devices = listDevices(sysfs, names());
     expect(devices).toMatchObject([
       {
@@ -45,8 +46,16 @@ describe('ixy list', () => {
         supportedBy: 'ixgbe',
         obstacle: expect.stringContaining('run: ixy bind 0000:03:00.1 vfio-pci (the system loses eth1'),
       },
-      { address: '0000:04:00.0', id: '1af4:1041', device: 'Virtio network', numaNode: null, supportedBy: null },
+      {
+        address: '0000:04:00.0',
+        id: '1af4:1041',
+        device: 'Virtio network',
+        numaNode: null,
+        supportedBy: 'virtio',
+        obstacle: expect.stringContaining('is bound to virtio-pci; run: ixy bind 0000:04:00.0'),
+      },
       { address: '0000:05:10.0', supportedBy: null, obstacle: expect.stringContaining('virtual function') },
+      { address: '0000:06:00.0', supportedBy: null, obstacle: null },
     ]);
     const text = listText(devices);
     expect(text).toContain('0000:03:00.0  8086:10fb  Intel Corporation 82599ES Connection');

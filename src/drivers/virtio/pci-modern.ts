@@ -11,6 +11,8 @@ import type { QueueAddresses, QueueSetup, TransportInterrupts } from './transpor
 
 const DOORBELL_BYTES = 2;
 
+/** More queues than this, people will not look at. */
+const MAXIMUM_SHOWN_QUEUES = 65;
 /** Fields by width, for `registers`. Those of a queue depend on QUEUE_SELECT. */
 const FIELDS_8 = ['DEVICE_STATUS', 'CONFIG_GENERATION'] as const;
 const FIELDS_16 = ['CONFIG_MSIX_VECTOR', 'NUM_QUEUES'] as const;
@@ -86,13 +88,13 @@ export class ModernTransport extends PciTransport {
     this.checkVector('configuration changes', vector, this.#read16(COMMON.CONFIG_MSIX_VECTOR));
   }
 
-  /** Fields of the common configuration; those of queues as 'QUEUE_SIZE[2]'. */
+  /** Fields of the common configuration; those of the first queues as 'QUEUE_SIZE[2]'. */
   registers(): Record<string, number> {
     const offered = this.deviceFeatures();
     const values: Record<string, number> = { 'DEVICE_FEATURE[0]': offered.low, 'DEVICE_FEATURE[1]': offered.high };
     for (const name of FIELDS_8) values[name] = this.#read8(COMMON[name]);
     for (const name of FIELDS_16) values[name] = this.#read16(COMMON[name]);
-    for (let index = 0; index < values.NUM_QUEUES; index++) {
+    for (let index = 0; index < Math.min(values.NUM_QUEUES, MAXIMUM_SHOWN_QUEUES); index++) {
       this.#write16(COMMON.QUEUE_SELECT, index);
       for (const name of QUEUE_FIELDS) values[`${name}[${index}]`] = this.#read16(COMMON[name]);
       for (const name of QUEUE_ADDRESSES) {

@@ -1,0 +1,287 @@
+import { afterEach, describe, expect, it, test } from 'vitest';
+import { type FeatureName, featureNames } from '../../../src/datasheet/virtio/features.ts';
+import { openVirtio, type VirtioNetDevice, type VirtioOptions } from '../../../src/drivers/virtio/index.ts';
+import { PacketPool } from '../../../src/memory/packet-pool.ts';
+import { allocatePlainMemory } from '../../../src/memory/plain-memory.ts';
+import { Type1Domain } from '../../../src/pci/vfio/type1-domain.ts';
+import { FakeVirtio, USUAL } from './fake-device.ts';
+
+const opened: VirtioNetDevice[] = [];
+
+async function open(device: FakeVirtio, options: Partial<VirtioOptions> = {}): Promise<VirtioNetDevice> {
+  const nic = await openVirtio(device, { allocateMemory: device.allocateMemory, linkPollInterval: 0, ...options });
+  opened.push(nic);
+  return nic;
+}
+
+const accepted = (device: FakeVirtio): FeatureName[] =>
+  featureNames({ low: device.accepted[0], high: device.accepted[1] });
+
+afterEach(() => {
+  for (const nic of opened.splice(0)) nic.close();
+});
+
+describe('initialisation (virtio 1.2, section 3.1.1)', () => {
+  it('takes its steps in order', async () => {
+    const device = new FakeVirtio();
+    await open(device);
+    expect(device.log).toEqual([
+      'status 0',
+      'status 1',
+      'status 3',
+      'status 11',
+      'bus-master true',
+      'queue 0',
+      'queue 1',
+      'queue 2',
+      'status 15',
+      'notify 2',
+      'notify 2',
+      'notify 0',
+    ]);
+  });
+
+  it('does the same through the legacy interface, which knows no FEATURES_OK', async () => {
+    const device = new FakeVirtio({ kind: 'legacy', features: ['MAC', 'ANY_LAYOUT'] });
+    await open(device);
+    const expected = ['status 0', 'status 1', 'status 3', 'bus-master true', 'queue 0', 'queue 1', 'status 7'];
+    expect(device.log).toEqual([...expected, 'notify 0']);
+    expect(accepted(device)).toEqual(['MAC', 'ANY_LAYOUT']);
+  });
+
+  it('keeps the interrupt line off where nobody listens', async () => {
+    const device = new FakeVirtio({ interrupts: 'intx' });
+    const nic = await open(device, { interrupts: false });
+    expect(device.config.read16(4) & 0x400).toBe(0x400);
+    nic.close();
+    await open(device);
+    expect(device.config.read16(4) & 0x400).toBe(0);
+  });
+
+  it('waits until the device has reset itself, and not for ever', async () => {
+    const device = new FakeVirtio();
+    let reads = 0;
+    device.onRead = (name) => (name === 'DEVICE_STATUS' && reads++ < 5 ? 4 : undefined);
+    await open(device);
+    expect(reads).toBeGreaterThan(5);
+    const stuck = new FakeVirtio();
+    stuck.onRead = (name) => (name === 'DEVICE_STATUS' ? 4 : undefined);
+    await expect(open(stuck)).rejects.toMatchObject({
+      code: 'ERR_TIMEOUT',
+      message: expect.stringContaining('status must be 0 after a reset, found 0x4 after 1000 ms'),
+    });
+    expect(stuck.log.slice(-2)).toEqual(['bus-master false', 'close']);
+  });
+
+  it('tells a device that is gone', async () => {
+    const device = new FakeVirtio();
+    device.onRead = (name) => (name === 'DEVICE_STATUS' ? 0xff : undefined);
+    await expect(open(device)).rejects.toMatchObject({ code: 'ERR_DEVICE_GONE' });
+    expect(device.log.at(-1)).toBe('close');
+  });
+
+  it('gives everything back if it fails half-way', async () => {
+    const device = new FakeVirtio();
+    device.answer = () => 1;
+    await expect(open(device)).rejects.toMatchObject({
+      code: 'ERR_DEVICE_UNSUPPORTED',
+      message: expect.stringContaining('the device refused the command PROMISCUOUS'),
+    });
+    expect(device.log.slice(-5)).toEqual(['bus-master false', 'free', 'free', 'bus-master false', 'close']);
+    expect(device.dma.mapped.size).toBe(0);
+  });
+});
+
+describe('a device behind VFIO', () => {
+  // Nothing else of the domain is asked for before that is known.
+  const behindVfio = (features: readonly FeatureName[]) =>
+    Object.assign(new FakeVirtio({ features }), { dma: Object.create(Type1Domain.prototype) });
+
+  it('must translate addresses, or it would write anywhere', async () => {
+    const device = behindVfio(USUAL);
+    await expect(open(device)).rejects.toMatchObject({
+      code: 'ERR_DMA_UNMAPPED',
+      message: expect.stringContaining('iommu_platform=on'),
+    });
+    expect(device.log.slice(-2)).toEqual(['bus-master false', 'close']);
+    expect(device.log).not.toContain('bus-master true');
+  });
+
+  it('is used if it does', async () => {
+    const device = behindVfio([...USUAL, 'ACCESS_PLATFORM']);
+    await expect(open(device)).rejects.not.toMatchObject({ code: 'ERR_DMA_UNMAPPED' });
+  });
+});
+
+describe('features', () => {
+  it('are asked for where they help', async () => {
+    const all: FeatureName[] = [
+      ...USUAL,
+      'GUEST_CSUM',
+      'GUEST_TSO4',
+      'HOST_TSO4',
+      'MRG_RXBUF',
+      'MQ',
+      'CTRL_VLAN',
+      'MTU',
+    ];
+    const device = new FakeVirtio({
+      features: [...all, 'INDIRECT_DESC', 'RING_PACKED', 'IN_ORDER', 'ACCESS_PLATFORM'],
+    });
+    const nic = await open(device);
+    const expected = ['CSUM', 'MTU', 'MAC', 'STATUS', 'CTRL_VQ', 'CTRL_RX', 'CTRL_MAC_ADDR', 'EVENT_IDX', 'VERSION_1'];
+    expect(accepted(device)).toEqual([...expected, 'ACCESS_PLATFORM', 'RING_PACKED', 'IN_ORDER']);
+    expect(nic.capabilities.features).toEqual(accepted(device));
+    expect(nic.description).toBe('virtio-net (modern interface, packed rings)');
+  });
+
+  test.each<[Partial<VirtioOptions>, FeatureName]>([
+    [{ receiveChecksum: true }, 'GUEST_CSUM'],
+    [{ mtu: 9000 }, 'MRG_RXBUF'],
+    [{ vlanFilter: true }, 'CTRL_VLAN'],
+    [{ rxQueues: 2 }, 'MQ'],
+  ])('%o takes %s', async (options, name) => {
+    const features: FeatureName[] = [...USUAL, 'GUEST_CSUM', 'MRG_RXBUF', 'CTRL_VLAN', 'MQ'];
+    const without = new FakeVirtio({ features, pairs: 2 });
+    await open(without);
+    expect(accepted(without)).not.toContain(name);
+    const device = new FakeVirtio({ features, pairs: 2 });
+    await open(device, options);
+    expect(accepted(device)).toContain(name);
+  });
+
+  test.each<[Partial<VirtioOptions>, FeatureName]>([
+    [{ transmitChecksum: false }, 'CSUM'],
+    [{ ring: 'split' }, 'RING_PACKED'],
+    [{ without: ['EVENT_IDX'] }, 'EVENT_IDX'],
+    [{ without: ['CTRL_VQ'] }, 'CTRL_RX'],
+    [{ without: ['CTRL_RX'] }, 'CTRL_MAC_ADDR'],
+  ])('%o leaves out %s', async (options, name) => {
+    const device = new FakeVirtio({ features: [...USUAL, 'RING_PACKED'] });
+    await open(device, options);
+    expect(accepted(device)).not.toContain(name);
+  });
+
+  it('need none', async () => {
+    for (const kind of ['legacy', 'modern'] as const) {
+      const device = new FakeVirtio({ kind, features: [] });
+      const nic = await open(device, { promiscuous: true });
+      expect(nic.link()).toEqual({ up: true, speed: 0, fullDuplex: true });
+      expect(nic.mac).toMatch(/^[0-9a-f][26ae](:[0-9a-f]{2}){5}$/);
+      expect(device.commands).toEqual([]);
+    }
+  });
+
+  it('do not touch packets where a legacy header lies in a descriptor of its own', async () => {
+    const features: FeatureName[] = ['CSUM', 'GUEST_CSUM', 'MRG_RXBUF', 'MAC'];
+    const device = new FakeVirtio({ kind: 'legacy', features });
+    await open(device, { receiveChecksum: true });
+    expect(accepted(device)).toEqual(['MAC']);
+    const shared = new FakeVirtio({ kind: 'legacy', features: [...features, 'ANY_LAYOUT'] });
+    await open(shared, { receiveChecksum: true });
+    expect(accepted(shared)).toEqual(['CSUM', 'GUEST_CSUM', 'MAC', 'ANY_LAYOUT']);
+  });
+
+  it('shrink to the least if the device refuses more', async () => {
+    const device = new FakeVirtio();
+    device.onRead = (name) => (name === 'DEVICE_STATUS' && device.accepted[0] !== 0 ? device.status & ~8 : undefined);
+    await open(device);
+    expect(accepted(device)).toEqual(['VERSION_1']);
+    expect(device.log.filter((entry) => entry === 'status 0').length).toBe(2);
+  });
+
+  it('are a reason to give up if the device refuses them all', async () => {
+    const device = new FakeVirtio();
+    device.onRead = (name) => (name === 'DEVICE_STATUS' ? device.status & ~8 : undefined);
+    await expect(open(device)).rejects.toMatchObject({
+      code: 'ERR_DEVICE_UNSUPPORTED',
+      message: expect.stringContaining('and also VERSION_1 alone'),
+    });
+  });
+
+  test.each<[Partial<VirtioOptions>, string]>([
+    [{ ring: 'packed' }, "ring: 'packed' takes the feature RING_PACKED"],
+    [{ rxQueues: 2, without: ['MQ'] }, 'more than one queue each way takes the feature MQ'],
+    [{ mtu: 3000, without: ['MRG_RXBUF'] }, 'takes the feature MRG_RXBUF'],
+  ])('that %o insists on must be there', async (options, message) => {
+    const device = new FakeVirtio({ features: [...USUAL, 'MQ', 'MRG_RXBUF'], pairs: 2 });
+    await expect(open(device, options)).rejects.toMatchObject({
+      code: 'ERR_DEVICE_UNSUPPORTED',
+      message: expect.stringContaining(message),
+    });
+  });
+});
+
+describe('options', () => {
+  test.each([
+    [{ rxQueues: 0 }, 'rxQueues must be an integer from 1 to 256, found 0'],
+    [{ txQueues: 2 }, 'rxQueues and txQueues must be at most 1, which the device has, found 2'],
+    [{ rxRingSize: 500 }, 'rxRingSize must be a power of two, found 500; the next is 512'],
+    [{ mtu: 9501 }, 'mtu must be an integer from 68 to 9500'],
+    [{ mtu: 2027 }, 'mtu must be at most 2026, which the device takes, found 2027'],
+    [{ ring: 'round' }, "ring must be 'split' or 'packed', found 'round'"],
+    [{ without: ['EVENT_INDEX'] }, "unknown feature 'EVENT_INDEX'"],
+    [{ receiveChecksum: 1 }, 'receiveChecksum must be a boolean'],
+    [{ rxQueue: 2 }, "did you mean 'rxQueues'?"],
+  ])('%o is refused', async (options, message) => {
+    const device = new FakeVirtio();
+    await expect(open(device, options as Partial<VirtioOptions>)).rejects.toMatchObject({
+      code: 'ERR_ARGUMENT',
+      message: expect.stringContaining(message),
+    });
+    expect(device.log.at(-1)).toBe('close');
+  });
+
+  it('give rings as many descriptors as asked for, or as the device has', async () => {
+    const device = new FakeVirtio();
+    await open(device, { rxRingSize: 64, txRingSize: 1024 });
+    expect(device.queues.slice(0, 2).map(({ size }) => size)).toEqual([64, 256]);
+    const odd = new FakeVirtio({ queueSize: 100 });
+    await open(odd);
+    expect(odd.queues[0].size).toBe(64);
+    const legacy = new FakeVirtio({ kind: 'legacy', queueSize: 128 });
+    await open(legacy, { rxRingSize: 64 });
+    expect(legacy.queues[0].size).toBe(128);
+  });
+
+  test.each([
+    ['legacy' as const, 100],
+    ['legacy' as const, 2],
+    ['modern' as const, 3],
+    ['modern' as const, 0],
+  ])('cannot make up for queues of a %s device with %i descriptors', async (kind, queueSize) => {
+    const message = `queue 0 must have 4 to 32768 descriptors, a power of two, found ${queueSize}`;
+    await expect(open(new FakeVirtio({ kind, queueSize }))).rejects.toThrow(message);
+  });
+
+  it('have an MTU that the device accepts', async () => {
+    const device = new FakeVirtio({ features: [...USUAL, 'MTU'] });
+    device.net.setUint16(10, 1400, true);
+    const nic = await open(device);
+    expect([nic.mtu, nic.capabilities.maxMtu]).toEqual([1400, 1400]);
+    await expect(open(new FakeVirtio({ features: [...USUAL, 'MTU'] }), { mtu: 1501 })).rejects.toThrow('at most 1500');
+    const larger = new FakeVirtio({ features: [...USUAL, 'MTU', 'MRG_RXBUF'] });
+    larger.net.setUint16(10, 9000, true);
+    expect((await open(larger)).capabilities.maxMtu).toBe(9000);
+    expect(accepted(larger)).not.toContain('MTU'); // which would promise buffers of that size
+  });
+
+  it('receive into a pool of the caller, which stays the caller’s', async () => {
+    const device = new FakeVirtio();
+    const pool = new PacketPool(allocatePlainMemory(PacketPool.memorySize(1024, 2 ** 21)));
+    const nic = await open(device, { pool });
+    expect(nic.rx[0].pool).toBe(pool);
+    expect(pool.available).toBeLessThan(pool.capacity);
+    nic.close();
+    expect(pool.available).toBe(pool.capacity);
+  });
+
+  it('make pairs of queues', async () => {
+    const device = new FakeVirtio({ features: [...USUAL, 'MQ'], pairs: 4 });
+    const nic = await open(device, { rxQueues: 1, txQueues: 3 });
+    expect([nic.rx.length, nic.tx.length]).toEqual([3, 3]);
+    expect(device.queues.map(({ enabled }) => enabled)).toEqual([...new Array(6).fill(true), false, false, true]);
+    expect(device.commands[0]).toEqual({ code: [4, 0], data: [[3, 0]] });
+    expect(nic.capabilities).toMatchObject({ maxRxQueues: 4, maxTxQueues: 4 });
+  });
+});

@@ -1,0 +1,130 @@
+import fc from 'fast-check';
+import { describe, expect, it, test } from 'vitest';
+import { identifyVirtio, openPciTransport } from '../../../src/drivers/virtio/pci.ts';
+import { findStructures } from '../../../src/drivers/virtio/pci-capabilities.ts';
+import { IxyError } from '../../../src/errors.ts';
+import type { PciConfigSpace, RegisterFile } from '../../../src/pci/pci-device.ts';
+import { FakeConfig, MODERN_BAR, virtioCapability } from './fake-config.ts';
+import { FakeVirtio } from './fake-device.ts';
+import { memoryAccess, registerFile } from './fake-registers.ts';
+
+describe('which devices are virtio network cards', () => {
+  const at = { address: '0000:00:03.0' };
+
+  test.each([0x1000, 0x1041])('1af4:%i is one', (deviceId) => {
+    expect(identifyVirtio({ ...at, vendorId: 0x1af4, deviceId })).toContain('virtio-net');
+  });
+
+  test.each([
+    [0x1001, 0x1af4, '0000:00:03.0 (1af4:1001) is a virtio device, but no network card'],
+    [0x1042, 0x1af4, 'but no network card'],
+    [0x1041, 0x8086, 'is no virtio device'],
+  ])('%i of vendor %i is none', (deviceId, vendorId, message) => {
+    expect(() => identifyVirtio({ ...at, vendorId, deviceId })).toThrow(message);
+  });
+});
+
+describe('which interface is used', () => {
+  it('is the modern one where there is one', () => {
+    expect(openPciTransport(new FakeVirtio({ kind: 'modern' })).kind).toBe('modern');
+    expect(openPciTransport(new FakeVirtio({ kind: 'transitional' })).kind).toBe('modern');
+  });
+
+  it('is the legacy one where there is no other, or on request', () => {
+    expect(openPciTransport(new FakeVirtio({ kind: 'legacy' })).kind).toBe('legacy');
+    expect(openPciTransport(new FakeVirtio({ kind: 'transitional' }), true).kind).toBe('legacy');
+  });
+
+  it('is none if the device lacks what is asked for', () => {
+    expect(() => openPciTransport(new FakeVirtio(), true)).toThrow('without the legacy interface');
+    const broken = new FakeVirtio();
+    broken.space.bytes.setUint8(0x34, 0);
+    expect(() => openPciTransport(broken)).toThrow('no common configuration');
+  });
+
+  it('is the legacy one if the modern one is not complete', () => {
+    const device = new FakeVirtio({ kind: 'transitional' });
+    device.space.bytes.setUint32(0x40 + 8, 0x1000, true); // the common configuration lies behind its BAR
+    expect(openPciTransport(device).kind).toBe('legacy');
+  });
+});
+
+describe('the capability list', () => {
+  it('gives the first usable structure of each type', () => {
+    const device = new FakeVirtio();
+    const config = new FakeConfig(0x1041, { modern: false, msix: false });
+    config.put(0x40, virtioCapability(1, 6, 0, 0x38)); // no such BAR
+    config.put(0x50, virtioCapability(1, MODERN_BAR, 0x1c8, 0x38)); // fits, but for the last
+    config.put(0x60, virtioCapability(1, MODERN_BAR, 0x1c9, 0x38)); // overhangs
+    config.put(0x70, virtioCapability(2, MODERN_BAR, 0x100, 0x80, 3)); // no power of two
+    config.put(0x84, virtioCapability(2, MODERN_BAR, 0x180, 2, 0));
+    config.put(0x98, virtioCapability(4, MODERN_BAR, 2, 8)); // not aligned
+    const found = findStructures({ config: config.space, bar: (index) => device.bar(index) });
+    expect(found).toMatchObject({
+      common: { offset: 0x1c8, size: 0x38 },
+      notify: { offset: 0x180, size: 2, multiplier: 0 },
+      isr: undefined,
+      device: undefined,
+    });
+  });
+
+  it('may run in circles', () => {
+    const device = new FakeVirtio();
+    device.space.bytes.setUint8(0x74 + 1, 0x40);
+    expect(findStructures(device)).toBeDefined();
+    device.space.bytes.setUint8(0x40 + 1, 0x40);
+    expect(findStructures(device)).toBeUndefined();
+  });
+
+  it('never leads outside a BAR, whatever configuration space holds', () => {
+    const often = <T>(value: fc.Arbitrary<T>, rarely: fc.Arbitrary<T>) =>
+      fc.oneof({ arbitrary: value, weight: 4 }, { arbitrary: rarely, weight: 1 });
+    const capability = fc.record({
+      type: fc.integer({ min: 1, max: 5 }),
+      bar: fc.nat(6),
+      offset: often(
+        fc.nat(0x400).map((words) => 4 * words),
+        fc.nat(0xffff_ffff),
+      ),
+      size: often(fc.integer({ min: 0x30, max: 0x1000 }), fc.constantFrom(0, 1, 0xffff_ffff)),
+      multiplier: often(fc.constantFrom(0, 2, 4), fc.constantFrom(1, 3, 0x8000_0000, 0xffff_ffff)),
+    });
+    const random = fc.record({
+      capabilities: fc.array(capability, { minLength: 3, maxLength: 9 }),
+      flips: fc.array(fc.tuple(fc.nat(255), fc.nat(255)), { maxLength: 4 }),
+    });
+    let complete = 0;
+    fc.assert(
+      fc.property(random, ({ capabilities, flips }) => {
+        const config = new FakeConfig(0x1041, { modern: false, msix: false });
+        for (const [i, { type, bar, offset, size, multiplier }] of capabilities.entries()) {
+          config.put(0x40 + 20 * i, virtioCapability(type, bar, offset, size, multiplier));
+        }
+        for (const [at, value] of flips) config.bytes.setUint8(at, value);
+        const found = findStructures({ config: limited(config.bytes), bar: hostileBar });
+        if (found) complete++;
+        for (const structure of Object.values(found ?? {})) {
+          if (structure) expect(structure.offset + structure.size).toBeLessThanOrEqual(structure.registers.size);
+        }
+      }),
+      { seed: 4, numRuns: 3000 },
+    );
+    expect(complete).toBeGreaterThan(100);
+  });
+
+  /** Configuration space for as many accesses as a walk may need. */
+  function limited(bytes: DataView): PciConfigSpace {
+    let accesses = 0;
+    const counted = memoryAccess(bytes);
+    return registerFile(256, (offset, width, value) => {
+      if (++accesses > 4000) throw new Error('the walk does not end');
+      return counted(offset, width, value);
+    });
+  }
+
+  function hostileBar(index: number): RegisterFile {
+    const size = [0x2000, 0, 0x1000, 0x4000, 0x1800][index];
+    if (size === undefined) throw new IxyError('ERR_ARGUMENT', `no BAR ${index}`);
+    return registerFile(size, () => 0);
+  }
+});
