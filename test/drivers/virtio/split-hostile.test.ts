@@ -1,0 +1,143 @@
+/** Devices that break the rules of split rings: nothing is lost, nothing is believed, and it is said once. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { PacketBatch } from '../../../src/memory/packet-batch.ts';
+import { deliver, frame, VARIANTS } from './receive-side.ts';
+import { expectConserved, type RingOptions, receiver, transmitter } from './ring-set-up.ts';
+import type { SplitDevice } from './split-device.ts';
+
+function useAll(device: SplitDevice, ids: number[]): void {
+  for (const id of ids) device.use(id, 72);
+}
+
+/** What a device may do wrong, with what the queue says of it. `ids` are those of buffers it has. */
+const FAULTS: [string, (device: SplitDevice, ids: number[]) => void, RegExp][] = [
+  ['jumps ahead with the index', (device) => device.use(0, 72, 100), /^moved the used index to 10\d, beyond/],
+  ['moves the index back', (device) => device.use(0, 72, -9), /^moved the used index to 655\d\d, beyond/],
+  ['uses an id that is out of range', (device) => device.use(64, 72), /^used buffer 64, which it does not have$/],
+  ['uses an id far out of range', (device) => device.use(0xffff_fff0, 72), /^used buffer 4294967280, which/],
+  ['uses a buffer twice', (device, [id]) => useAll(device, [id, id]), /^used buffer \d+, which/],
+  ['uses one of four buffers twice', (device, [a, b, c]) => useAll(device, [a, b, c, b]), /^used buffer \d+, which/],
+];
+const PLAIN_VARIANTS = VARIANTS.filter(([, { inOrder }]) => !inOrder);
+
+describe.each(FAULTS)('a device that %s', (_, misbehave, reason) => {
+  it.each(PLAIN_VARIANTS)('ends a receive queue with %s', (__, options) => {
+    const set = receiver({ ...options, checked: false });
+    const { queue, device, pool } = set;
+    const batch = new PacketBatch(64);
+    for (let i = 0; i < 5; i++) deliver(set, frame(i, 60));
+    const ids = [0, 1, 2].flatMap(() => deliver(set, frame(9, 60), {}, false).map(({ id }) => id));
+    misbehave(device, ids);
+    let received = 0;
+    for (let i = 0; i < 3; i++) received += queue.receive(batch);
+    expect(received).toBeLessThan(9);
+    expect(set.broken).toEqual([expect.stringMatching(reason)]);
+    deliver(set, frame(1, 60));
+    expect(queue.receive(batch)).toBe(0);
+    queue.reclaim();
+    expectConserved(pool, batch.packets.subarray(0, batch.length));
+  });
+
+  it.each([
+    ['the burst', {}],
+    ['the slow path', { separateHeader: true }],
+    ['checked mode', { checked: true }],
+  ])('ends a transmit queue, found by %s', (__, options: RingOptions) => {
+    const set = transmitter({ checked: false, ...options });
+    const { queue, device, pool } = set;
+    const batch = new PacketBatch(64, pool);
+    const send = (): number => {
+      batch.allocate(pool, 32);
+      for (let i = 0; i < batch.length; i++) pool.length[batch.packets[i]] = 60;
+      return queue.transmit(batch);
+    };
+    send();
+    const ids = [0, 1, 2].flatMap(() => device.take()?.id ?? []);
+    misbehave(device, ids);
+    while (set.broken.length === 0 && send() > 0);
+    expect(set.broken).toEqual([expect.stringMatching(reason)]);
+    expect(send()).toBe(0);
+    batch.free();
+    queue.reclaim();
+    expectConserved(pool);
+  });
+});
+
+it('a device that names a later buffer than it was given, in order, ends the queue', () => {
+  const set = receiver({ inOrder: true });
+  const ids = [0, 1].flatMap(() => deliver(set, frame(9, 60), {}, false).map(({ id }) => id));
+  set.device.use(ids[1] + 1, 72, 1);
+  expect(set.queue.receive(new PacketBatch(64))).toBe(0);
+  expect(set.broken).toEqual(['used buffer 2, which it does not have']);
+  set.queue.reclaim();
+  expectConserved(set.pool);
+});
+
+/** A number written anywhere in the ring, or to the index or an element of the used ring, where it matters most. */
+const scribble = fc.record({
+  where: fc.constantFrom('ring', 'index', 'element', 'header', 'honest'),
+  at: fc.nat(4095),
+  value: fc.oneof(fc.nat(70), fc.nat(0xffff), fc.integer()),
+});
+type Scribble = typeof scribble extends fc.Arbitrary<infer T> ? T : never;
+
+function write(device: SplitDevice, whole: Int32Array, pool: Uint8Array, { where, at, value }: Scribble): void {
+  const slot = 2 * (at & (device.size - 1));
+  if (where === 'ring') whole[at % whole.length] = value;
+  if (where === 'index') device.used16[1] += value & 15;
+  if (where === 'element') device.used.set([value & (at & 1 ? 63 : -1), at], 1 + slot);
+  if (where === 'header') pool.fill(value, (at % 500) * 2112 + 52, (at % 500) * 2112 + 64);
+}
+
+describe('a device that writes anything anywhere', () => {
+  it('costs a receive queue no packet', () => {
+    const options = fc.constantFrom(...VARIANTS.map(([, variant]) => variant));
+    const property = (scribbles: Scribble[], variant: RingOptions): void => {
+      const set = receiver({ ...variant, checked: false, maximumFrame: 9018 });
+      const { queue, device, pool } = set;
+      const whole = new Int32Array(device.table.buffer, 4096, 2048);
+      const kept: number[] = [];
+      for (const { at, ...one } of scribbles) {
+        if (one.where === 'honest') device.use(device.available[2 + (device.written & 63)], at & 127);
+        write(device, whole, pool.bytes, { at, ...one });
+        const batch = new PacketBatch(1 + (at & 31));
+        const received = queue.receive(batch);
+        expect(received).toBe(batch.length);
+        kept.push(...batch.packets.subarray(0, batch.length));
+        while (kept.length > 100) pool.free(kept.shift() ?? 0);
+      }
+      expect(set.broken.length).toBeLessThanOrEqual(1);
+      queue.reclaim();
+      expectConserved(pool, kept);
+    };
+    fc.assert(fc.property(fc.array(scribble, { maxLength: 100 }), options, property), { seed: 6, numRuns: 2000 });
+  });
+
+  it('costs a transmit queue no packet', () => {
+    const options = fc.constantFrom<RingOptions>({}, { eventIndex: true }, { inOrder: true }, { separateHeader: true });
+    const property = (scribbles: Scribble[], variant: RingOptions): void => {
+      const set = transmitter({ ...variant, checked: false });
+      const { queue, device, pool } = set;
+      const whole = new Int32Array(device.table.buffer, 4096, 2048);
+      for (const { at, ...one } of scribbles) {
+        if (one.where === 'honest') device.use(device.available[2 + (device.written & 63)], 0);
+        write(device, whole, pool.bytes, { at, ...one });
+        const batch = new PacketBatch(32, pool);
+        batch.allocate(pool, at & 31);
+        for (let i = 0; i < batch.length; i++) pool.length[batch.packets[i]] = 60;
+        if (batch.length > 1 && at % 7 === 0) {
+          batch.length--;
+          pool.chain(batch.packets[0], batch.packets[batch.length]);
+        }
+        const wanted = batch.length;
+        expect(queue.transmit(batch)).toBe(wanted - batch.length);
+        batch.free();
+      }
+      expect(set.broken.length).toBeLessThanOrEqual(1);
+      queue.reclaim();
+      expectConserved(pool);
+    };
+    fc.assert(fc.property(fc.array(scribble, { maxLength: 100 }), options, property), { seed: 7, numRuns: 2000 });
+  });
+});
