@@ -85,6 +85,12 @@ export class VirtioTxQueue implements NetTxQueue {
     this.transmit = this.#slowly;
   }
 
+  /** Packets that the device still has, once what it has sent is taken back; for whoever waits for it to be done. */
+  pending(): number {
+    if (this.#ring) this.#takeBack(this.#ring);
+    return this.#ring?.frames ?? 0;
+  }
+
   /** From now on `transmit` takes nothing: the device is gone, broken, or about to be reset. */
   stop(): void {
     this.transmit = () => 0;

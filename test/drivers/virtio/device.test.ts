@@ -271,6 +271,41 @@ describe('a device', () => {
     expect(nic.statistics().rxPackets).toBe(0);
   });
 
+  it('has a moment to send what it was given, before it is reset', async () => {
+    const device = new FakeVirtio();
+    const nic = await open(device);
+    const batch = new PacketBatch(2);
+    batch.allocate(nic.rx[0].pool, 2);
+    for (const packet of batch.packets) nic.rx[0].pool.length[packet] = 60;
+    expect(nic.tx[0].transmit(batch)).toBe(2);
+    const sent: string[] = [];
+    const { pause } = device.clock;
+    Object.assign(device.clock, {
+      pause: (milliseconds: number) => {
+        pause(milliseconds);
+        const buffer = device.ring(1).take();
+        if (!buffer) return;
+        device.ring(1).use(buffer, 0);
+        sent.push(device.log.at(-1) ?? '');
+      },
+    });
+    nic.close();
+    expect(sent).toEqual(['notify 1', 'notify 1']);
+    expect(device.now).toBeLessThan(20);
+  });
+
+  it('that sends nothing, is not waited for much longer', async () => {
+    const device = new FakeVirtio();
+    const nic = await open(device);
+    const batch = new PacketBatch(1);
+    batch.allocate(nic.rx[0].pool, 1);
+    nic.rx[0].pool.length[batch.packets[0]] = 60;
+    nic.tx[0].transmit(batch);
+    const begin = device.now;
+    nic.close();
+    expect(device.now - begin).toBeCloseTo(20, 0);
+  });
+
   it('that does not reset itself, is closed all the same', async () => {
     const device = new FakeVirtio();
     const warnings: string[] = [];
