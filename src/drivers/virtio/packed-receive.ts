@@ -61,13 +61,18 @@ export function makePackedRefill(context: PackedRxContext, kick: () => void): ()
   };
 }
 
-/** For frames in one buffer each, whose headers say nothing: neither MRG_RXBUF nor GUEST_CSUM nor IN_ORDER. */
-export function makePackedReceive(context: PackedRxContext, refill: () => void, kick: () => void): Receive {
+/**
+ * For frames in one buffer each that need nothing done to them, while the device has the whole ring. What else there is, good
+ * or bad, `unusual` takes: it goes on where this function stops, and drops, counts and reports.
+ */
+export function makePackedReceive(context: PackedRxContext, kick: () => void, unusual: Receive): Receive {
   const { poolState: $poolState, freeStack: $freeStack, addresses: $addresses, lengths: $lengths } = context;
-  const { descriptors: $descriptors, descriptors64: $descriptors64, shadow: $shadow, order: $order } = context;
-  const { state: $state, totals: $totals, pool, size, maximumLength, headerBytes, block, fail } = context;
-  const { STRIDE, HEADROOM, NO_PACKET, POOL_TOP, BAD_FRAMES, PACKETS, BYTES } = context.constants;
-  const { NEXT, NEXT_WRAP, AVAILABLE, AVAILABLE_WRAP, OUTSTANDING, PENDING } = context.constants;
+  const { descriptors: $descriptors, descriptors64: $descriptors64, shadow: $shadow, headers: $headers } = context;
+  const { offloads: $offloads, state: $state, totals: $totals, pool, size, block } = context;
+  const { inOrder, mergeable, receiveChecksum, maximumLength, headerBytes } = context;
+  const { STRIDE, HEADROOM, POOL_TOP, PACKETS, BYTES, NEEDS_CHECKSUM, DATA_VALID, VERIFIED } = context.constants;
+  const { NEXT, NEXT_WRAP, AVAILABLE, AVAILABLE_WRAP, OUTSTANDING, PENDING, GROUP, NUMBER_OF_BUFFERS } =
+    context.constants;
   const { LENGTH, ID_FLAGS, ID_MASK, AVAIL, IN_USE, WRITE } = context.packed;
   const mask = size - 1;
   /** Bits that no id has. */
@@ -75,8 +80,23 @@ export function makePackedReceive(context: PackedRxContext, refill: () => void, 
   /** Bits that no length less one has, of frames that are looked at four at a time. */
   const noLength = -1 << (31 - Math.clz32(maximumLength));
   const bufferLength = headerBytes + maximumLength;
+  const headersMatter = mergeable || receiveChecksum;
+  /** From one packet's header to the next, and to the first, in words of 16 bits. */
+  const headerStride = STRIDE >> 1;
+  const headerOffset = (HEADROOM - headerBytes) >> 1;
+
+  /** Whether a frame's header says that nothing need be done; notes whether its checksum was verified. */
+  const isUsual = (packet: number, headers: Uint16Array, offloads: Uint8Array): boolean => {
+    const header = Math.imul(packet, headerStride) + headerOffset;
+    if (mergeable && headers[header + NUMBER_OF_BUFFERS] !== 1) return false;
+    if (!receiveChecksum) return true;
+    const flags = headers[header];
+    offloads[packet] = (flags & DATA_VALID) !== 0 ? VERIFIED : 0;
+    return (flags & NEEDS_CHECKSUM) === 0;
+  };
 
   return function receive(batch) {
+    // V8 makes captured arrays constants where they are loaded ahead of all loops.
     const poolState = $poolState;
     const freeStack = $freeStack;
     const addresses = $addresses;
@@ -84,29 +104,28 @@ export function makePackedReceive(context: PackedRxContext, refill: () => void, 
     const descriptors = $descriptors;
     const descriptors64 = $descriptors64;
     const shadow = $shadow;
-    const order = $order;
+    const headers = $headers;
+    const offloads = $offloads;
     const state = $state;
     const totals = $totals;
 
     if (batch.pool !== pool) batch.adopt(pool);
     const packets = batch.packets;
     const offsets = batch.offsets;
-    const first = batch.length;
-    const outstanding = state[OUTSTANDING];
-    const room = batch.capacity - first;
-    const budget = Math.min(room, outstanding);
+    const capacity = batch.capacity | 0;
+    const first = batch.length | 0;
     let top = poolState[POOL_TOP];
-    // While the device has the whole ring, which is the usual case, a buffer is replaced where it lies.
-    const exchangeable = outstanding === size ? Math.min(budget, top) : 0;
+    // A ring with free descriptors, and a group of buffers in the midst of which the last burst ended, are unusual.
+    const isWhole = state[OUTSTANDING] === size && !(inOrder && state[GROUP] !== 0);
+    const budget = isWhole ? Math.min((capacity - first) | 0, top) | 0 : 0;
     let count = first;
     let seen = 0;
     let bytes = 0;
-    let fault = -1;
     let next = state[NEXT] & mask;
     let lap = state[NEXT_WRAP];
 
-    // Four at a time while four good frames are there: what V8 checks before it touches an array, it checks once for four.
-    while (seen + 4 <= exchangeable && next + 4 <= size) {
+    // Four at a time while four usual frames are there: what V8 checks before it touches an array, it checks once for four.
+    while (((seen + 4) | 0) <= budget && next + 4 <= size) {
       const word = next << 2;
       const used0 = descriptors[word + ID_FLAGS];
       const used1 = descriptors[word + 4 + ID_FLAGS];
@@ -118,7 +137,16 @@ export function makePackedReceive(context: PackedRxContext, refill: () => void, 
       const length2 = (descriptors[word + 8 + LENGTH] - headerBytes) | 0;
       const length3 = (descriptors[word + 12 + LENGTH] - headerBytes) | 0;
       const lengthBits = (length0 - 1) | (length1 - 1) | (length2 - 1) | (length3 - 1);
-      if (((used0 | used1 | used2 | used3) & noId) | (lengthBits & noLength)) break;
+      if ((((used0 | used1 | used2 | used3) & noId) | (lengthBits & noLength)) !== 0) break;
+      const id0 = used0 & mask;
+      const id1 = used1 & mask;
+      const id2 = used2 & mask;
+      const id3 = used3 & mask;
+      if (inOrder && ((id0 ^ next) | (id1 ^ (next + 1)) | (id2 ^ (next + 2)) | (id3 ^ (next + 3))) !== 0) break;
+      if (headersMatter) {
+        if (!isUsual(shadow[id0], headers, offloads) || !isUsual(shadow[id1], headers, offloads)) break;
+        if (!isUsual(shadow[id2], headers, offloads) || !isUsual(shadow[id3], headers, offloads)) break;
+      }
       const half = next << 1;
       const flags = WRITE | (lap ^ AVAIL);
       bytes = (bytes + length0 + length1 + length2 + length3) | 0;
@@ -127,9 +155,8 @@ export function makePackedReceive(context: PackedRxContext, refill: () => void, 
       if (next === 0) lap ^= IN_USE;
       top = (top - 4) | 0;
 
-      const id0 = used0 & mask;
       const packet0 = shadow[id0];
-      const fresh0 = freeStack[top + 3];
+      const fresh0 = freeStack[(top + 3) | 0];
       shadow[id0] = fresh0;
       descriptors64[half] = addresses[fresh0];
       descriptors[word + LENGTH] = bufferLength;
@@ -138,9 +165,8 @@ export function makePackedReceive(context: PackedRxContext, refill: () => void, 
       packets[count] = packet0;
       offsets[count] = Math.imul(packet0, STRIDE) + HEADROOM;
 
-      const id1 = used1 & mask;
       const packet1 = shadow[id1];
-      const fresh1 = freeStack[top + 2];
+      const fresh1 = freeStack[(top + 2) | 0];
       shadow[id1] = fresh1;
       descriptors64[half + 2] = addresses[fresh1];
       descriptors[word + 4 + LENGTH] = bufferLength;
@@ -149,9 +175,8 @@ export function makePackedReceive(context: PackedRxContext, refill: () => void, 
       packets[(count + 1) | 0] = packet1;
       offsets[(count + 1) | 0] = Math.imul(packet1, STRIDE) + HEADROOM;
 
-      const id2 = used2 & mask;
       const packet2 = shadow[id2];
-      const fresh2 = freeStack[top + 1];
+      const fresh2 = freeStack[(top + 1) | 0];
       shadow[id2] = fresh2;
       descriptors64[half + 4] = addresses[fresh2];
       descriptors[word + 8 + LENGTH] = bufferLength;
@@ -160,7 +185,6 @@ export function makePackedReceive(context: PackedRxContext, refill: () => void, 
       packets[(count + 2) | 0] = packet2;
       offsets[(count + 2) | 0] = Math.imul(packet2, STRIDE) + HEADROOM;
 
-      const id3 = used3 & mask;
       const packet3 = shadow[id3];
       const fresh3 = freeStack[top];
       shadow[id3] = fresh3;
@@ -178,68 +202,40 @@ export function makePackedReceive(context: PackedRxContext, refill: () => void, 
       const used = descriptors[word + ID_FLAGS];
       if (((used ^ lap) & IN_USE) !== 0) break;
       const id = used & mask;
-      const packet = shadow[id];
-      if ((used & noId) !== 0 || packet < 0) {
-        fault = used & ID_MASK;
-        break;
-      }
       const length = (descriptors[word + LENGTH] - headerBytes) | 0;
-      const good = (length - 1) >>> 0 < maximumLength;
-      if (seen < exchangeable) {
-        let fresh = packet;
-        if (good) {
-          top = (top - 1) | 0;
-          fresh = freeStack[top];
-        }
-        shadow[id] = fresh;
-        descriptors64[next << 1] = addresses[fresh];
-        descriptors[word + LENGTH] = bufferLength;
-        descriptors[word + ID_FLAGS] = WRITE | (lap ^ AVAIL) | id;
-      } else {
-        shadow[id] = NO_PACKET;
-        order[next] = id;
-        if (!good) {
-          freeStack[top] = packet;
-          top = (top + 1) | 0;
-        }
-      }
-      seen = (seen + 1) | 0;
-      next = (next + 1) & mask;
-      if (next === 0) lap ^= IN_USE;
-      if (!good) {
-        state[BAD_FRAMES]++;
-        continue;
-      }
+      if ((used & noId) !== 0 || (length - 1) >>> 0 >= maximumLength) break;
+      if (inOrder && id !== next) break;
+      const packet = shadow[id];
+      if (headersMatter && !isUsual(packet, headers, offloads)) break;
+      top = (top - 1) | 0;
+      const fresh = freeStack[top];
+      shadow[id] = fresh;
+      descriptors64[next << 1] = addresses[fresh];
+      descriptors[word + LENGTH] = bufferLength;
+      descriptors[word + ID_FLAGS] = WRITE | (lap ^ AVAIL) | id;
       lengths[packet] = length;
       packets[count] = packet;
       offsets[count] = Math.imul(packet, STRIDE) + HEADROOM;
       bytes = (bytes + length) | 0;
       count = (count + 1) | 0;
+      seen = (seen + 1) | 0;
+      next = (next + 1) & mask;
+      if (next === 0) lap ^= IN_USE;
     }
-    batch.length = count;
-    poolState[POOL_TOP] = top;
-    state[NEXT] = next;
-    state[NEXT_WRAP] = lap;
-    totals[PACKETS] += count - first;
-    totals[BYTES] += bytes;
-    const exchanged = Math.min(seen, exchangeable);
-    const free = (size - outstanding + seen - exchanged) | 0;
-    state[OUTSTANDING] = (size - free) | 0;
-    if (exchanged > 0) {
-      let place = (state[AVAILABLE] + exchanged) | 0;
-      let flags = state[AVAILABLE_WRAP];
-      if (place >= size) {
-        place = (place - size) | 0;
-        flags ^= IN_USE;
-      }
-      const pending = (state[PENDING] + exchanged) | 0;
+    if (seen > 0) {
+      batch.length = count;
+      poolState[POOL_TOP] = top;
+      state[NEXT] = next;
+      state[NEXT_WRAP] = lap;
+      state[AVAILABLE] = next;
+      state[AVAILABLE_WRAP] = WRITE | (lap ^ AVAIL);
+      totals[PACKETS] += seen;
+      totals[BYTES] += bytes;
+      const pending = (state[PENDING] + seen) | 0;
       state[PENDING] = pending;
-      state[AVAILABLE] = place;
-      state[AVAILABLE_WRAP] = flags;
       if (pending >= block) kick();
     }
-    if (fault >= 0) fail('id', fault);
-    else if (free >= block) refill();
-    return count - first;
+    const more = !isWhole || ((descriptors[(next << 2) + ID_FLAGS] ^ lap) & IN_USE) === 0;
+    return more && count < capacity ? (seen + unusual(batch)) | 0 : seen;
   };
 }

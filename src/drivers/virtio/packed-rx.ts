@@ -8,13 +8,15 @@ import {
   EVENT_WRAP,
 } from '../../datasheet/virtio/packed-ring.ts';
 import { specialise } from '../../specialise.ts';
+import { makeFrameReceive } from './frame-receive.ts';
 import { PACKED_CONSTANTS, packedRing } from './packed-context.ts';
 import { makePackedKick } from './packed-kick.ts';
 import { makePackedReceive, makePackedRefill, type PackedRxContext } from './packed-receive.ts';
+import { makePackedUsed } from './packed-used.ts';
 import type { RxQueueInit } from './queue-init.ts';
 import { RX_CONSTANTS, type RxContext, type RxRing } from './rx-context.ts';
 
-const { NEXT, NEXT_WRAP, AVAILABLE_WRAP } = RX_CONSTANTS;
+const { NEXT, NEXT_WRAP, AVAILABLE_WRAP, OUTSTANDING, POOL_TOP } = RX_CONSTANTS;
 const { AVAIL, IN_USE, WRITE } = PACKED_CONSTANTS;
 
 /** Compiles the bursts that suit what was negotiated. Interrupts are off. */
@@ -25,7 +27,13 @@ export function createPackedRx(init: RxQueueInit, common: RxContext): RxRing {
   state[AVAILABLE_WRAP] = WRITE | AVAIL;
   const kick = specialise('kick', makePackedKick)(context);
   const refill = specialise('refill', makePackedRefill)(context, kick);
-  const receive = specialise('receive', makePackedReceive)(context, refill, kick);
+  const replace = (): void => {
+    const free = context.size - state[OUTSTANDING];
+    if (free >= context.block || free <= context.poolState[POOL_TOP]) refill();
+  };
+  const used = specialise('used', makePackedUsed)(context);
+  const unusual = specialise('receive-unusual', makeFrameReceive)(context, used, replace);
+  const receive = specialise('receive', makePackedReceive)(context, kick, unusual);
   const ring: RxRing = {
     receive,
     refill,

@@ -106,10 +106,10 @@ export function makePackedTakeBack(context: PackedTxContext): () => number {
 export function makePackedTransmit(context: PackedTxContext, takeBack: () => number, kick: () => void): Transmit {
   const { poolState: $poolState, lengths: $lengths, addresses: $addresses } = context;
   const { descriptors: $descriptors, descriptors64: $descriptors64, order: $order } = context;
-  const { bytes32: $bytes32, bytes64: $bytes64, shadow: $shadow, state: $state, totals: $totals } = context;
+  const { bytes64: $bytes64, shadow: $shadow, state: $state, totals: $totals } = context;
   const { size, pool, otherwise, leftover, headerBytes } = context;
   const { POOL_TOP, POOL_MOVED, POOL_SPECIAL, MINIMUM, RESERVE } = context.constants;
-  const { STRIDE32, HEADER32, STRIDE64, HEADER64 } = context.constants;
+  const { STRIDE64, HEADER64 } = context.constants;
   const { AVAILABLE, AVAILABLE_WRAP, FREE, PENDING, PACKETS, BYTES } = context.constants;
   const { LENGTH, ID_FLAGS, IN_USE } = context.packed;
   const lengthRange = context.maximumLength - MINIMUM;
@@ -123,7 +123,6 @@ export function makePackedTransmit(context: PackedTxContext, takeBack: () => num
     const descriptors = $descriptors;
     const descriptors64 = $descriptors64;
     const order = $order;
-    const bytes32 = $bytes32;
     const bytes64 = $bytes64;
     const shadow = $shadow;
     const state = $state;
@@ -133,7 +132,8 @@ export function makePackedTransmit(context: PackedTxContext, takeBack: () => num
     const wanted = batch.length | 0;
     let count = wanted;
     if (state[FREE] < count + RESERVE || poolState[POOL_TOP] < RESERVE) {
-      count = Math.min(count, takeBack());
+      const room = takeBack();
+      if (count > room) count = room;
     }
 
     const packets = batch.packets;
@@ -143,47 +143,56 @@ export function makePackedTransmit(context: PackedTxContext, takeBack: () => num
     let bytes = 0;
 
     // Four at a time while four fit: what V8 checks before it touches an array, it checks once for four.
-    while (queued + 4 <= count && place + 4 <= size) {
+    while (((queued + 4) | 0) <= count && place + 4 <= size) {
       const packet0 = packets[queued];
-      const packet1 = packets[queued + 1];
-      const packet2 = packets[queued + 2];
-      const packet3 = packets[queued + 3];
+      const packet1 = packets[(queued + 1) | 0];
+      const packet2 = packets[(queued + 2) | 0];
+      const packet3 = packets[(queued + 3) | 0];
       const length0 = lengths[packet0];
       const length1 = lengths[packet1];
       const length2 = lengths[packet2];
       const length3 = lengths[packet3];
       if ((length0 - MINIMUM) >>> 0 > lengthRange || (length1 - MINIMUM) >>> 0 > lengthRange) break;
       if ((length2 - MINIMUM) >>> 0 > lengthRange || (length3 - MINIMUM) >>> 0 > lengthRange) break;
-      const id0 = order[place] & mask;
-      const id1 = order[place + 1] & mask;
-      const id2 = order[place + 2] & mask;
-      const id3 = order[place + 3] & mask;
-      bytes32[Math.imul(packet0, STRIDE32) + HEADER32] = 0;
-      bytes64[Math.imul(packet0, STRIDE64) + HEADER64] = 0;
-      bytes32[Math.imul(packet1, STRIDE32) + HEADER32] = 0;
-      bytes64[Math.imul(packet1, STRIDE64) + HEADER64] = 0;
-      bytes32[Math.imul(packet2, STRIDE32) + HEADER32] = 0;
-      bytes64[Math.imul(packet2, STRIDE64) + HEADER64] = 0;
-      bytes32[Math.imul(packet3, STRIDE32) + HEADER32] = 0;
-      bytes64[Math.imul(packet3, STRIDE64) + HEADER64] = 0;
       const half = place << 1;
       const word = place << 2;
+
+      const id0 = order[place] & mask;
+      const header0 = Math.imul(packet0, STRIDE64) + HEADER64;
+      bytes64[header0 - 1] = 0;
+      bytes64[header0] = 0;
       shadow[id0] = packet0;
-      shadow[id1] = packet1;
-      shadow[id2] = packet2;
-      shadow[id3] = packet3;
       descriptors64[half] = addresses[packet0];
       descriptors[word + LENGTH] = length0 + headerBytes;
       descriptors[word + ID_FLAGS] = flags | id0; // last: with it the buffer is the device's
+
+      const id1 = order[place + 1] & mask;
+      const header1 = Math.imul(packet1, STRIDE64) + HEADER64;
+      bytes64[header1 - 1] = 0;
+      bytes64[header1] = 0;
+      shadow[id1] = packet1;
       descriptors64[half + 2] = addresses[packet1];
       descriptors[word + 4 + LENGTH] = length1 + headerBytes;
       descriptors[word + 4 + ID_FLAGS] = flags | id1;
+
+      const id2 = order[place + 2] & mask;
+      const header2 = Math.imul(packet2, STRIDE64) + HEADER64;
+      bytes64[header2 - 1] = 0;
+      bytes64[header2] = 0;
+      shadow[id2] = packet2;
       descriptors64[half + 4] = addresses[packet2];
       descriptors[word + 8 + LENGTH] = length2 + headerBytes;
       descriptors[word + 8 + ID_FLAGS] = flags | id2;
+
+      const id3 = order[place + 3] & mask;
+      const header3 = Math.imul(packet3, STRIDE64) + HEADER64;
+      bytes64[header3 - 1] = 0;
+      bytes64[header3] = 0;
+      shadow[id3] = packet3;
       descriptors64[half + 6] = addresses[packet3];
       descriptors[word + 12 + LENGTH] = length3 + headerBytes;
       descriptors[word + 12 + ID_FLAGS] = flags | id3;
+
       bytes = (bytes + length0 + length1 + length2 + length3) | 0;
       queued = (queued + 4) | 0;
       place = (place + 4) & mask;
@@ -195,8 +204,9 @@ export function makePackedTransmit(context: PackedTxContext, takeBack: () => num
       const length = lengths[packet];
       if ((length - MINIMUM) >>> 0 > lengthRange) break;
       const id = order[place] & mask;
-      bytes32[Math.imul(packet, STRIDE32) + HEADER32] = 0;
-      bytes64[Math.imul(packet, STRIDE64) + HEADER64] = 0;
+      const header = Math.imul(packet, STRIDE64) + HEADER64;
+      bytes64[header - 1] = 0;
+      bytes64[header] = 0;
       shadow[id] = packet;
       descriptors64[place << 1] = addresses[packet];
       descriptors[(place << 2) + LENGTH] = length + headerBytes;
