@@ -1,6 +1,7 @@
 /**
  * One transmit ring. Packets of the usual shape go through a burst function compiled for this ring and their pool;
- * chains, moved headroom, several pools in one ring, packets that must be dropped and checked mode take the slow path.
+ * chains, moved headroom, open checksums, several pools in one ring, packets that must be dropped and checked mode take the
+ * slow path.
  */
 import {
   TX_CMD_DATA,
@@ -21,6 +22,7 @@ import type { DmaDomain } from '../../memory/dma-memory.ts';
 import type { PacketBatch } from '../../memory/packet-batch.ts';
 import { DEFAULT_HEADROOM, NO_PACKET, type PacketAddresses, type PacketPool } from '../../memory/packet-pool.ts';
 import { specialise } from '../../specialise.ts';
+import { checksumIsInside, completeChecksum, hasOpenChecksum } from '../complete-checksum.ts';
 import type { TxQueue as NetTxQueue } from '../net-device.ts';
 import { type PoolSource, PoolSources } from '../pool-sources.ts';
 import { TransmitAudit } from '../transmit-audit.ts';
@@ -178,6 +180,7 @@ export class TxQueue implements NetTxQueue {
     const mask = this.#size - 1;
     const total = pool.totalLength(packet);
     if (state[USED] + pool.segments(packet) > mask) return false;
+    if (hasOpenChecksum(pool, packet)) completeChecksum(pool, packet);
     const first = state[TAIL];
     let index = first;
     let last = first;
@@ -261,6 +264,7 @@ export class TxQueue implements NetTxQueue {
       if (++segments > MAXIMUM_SEGMENTS) return false;
       total += length;
     }
+    if (hasOpenChecksum(pool, packet) && !checksumIsInside(pool, packet)) return false;
     return total >= TX_PACKET_MINIMUM && total <= this.#init.maximumFrame;
   }
 }

@@ -41,6 +41,22 @@ describe.each([true, false])('a transmit queue, checked mode %s', (checked) => {
     expect(device.sent).toEqual(expected);
   });
 
+  it('completes checksums that were left open, and drops packets whose checksum lies outside', () => {
+    const { pool, device, queue } = setUp({ checked });
+    const batch = fresh(pool, 2);
+    const [packet, cut] = batch.packets;
+    const offset = pool.offset(packet);
+    pool.bytes.fill(0, offset, offset + 60);
+    pool.bytes[offset + 40] = 0x12;
+    pool.requestChecksum(packet, 40, 4);
+    pool.requestChecksum(cut, 40, 4);
+    pool.length[cut] = 45;
+    expect(queue.transmit(batch)).toBe(1);
+    expect(queue.dropped).toBe(1);
+    device.send();
+    expect([...pool.bytes.subarray(offset + 44, offset + 46)]).toEqual([0xed, 0xff]);
+  });
+
   it('asks for one report in 32 packets, and takes packets back by it', () => {
     const { pool, device, queue } = setUp({ checked });
     for (let i = 0; i < 1000; i++) {
