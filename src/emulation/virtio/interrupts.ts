@@ -35,6 +35,10 @@ export class VirtioInterrupts {
     this.msix.onMessage = (vector) => this.onInterrupt(vector);
   }
 
+  get lineAsserted(): boolean {
+    return this.#asserted;
+  }
+
   /** Whether messages are used rather than the line. */
   get usesMessages(): boolean {
     return this.msix?.enabled === true;

@@ -134,6 +134,10 @@ export class VirtioNetModel implements DeviceModel<VirtioNetFault, VirtioNetRule
     return this.#context.dmaFaults;
   }
 
+  get lineAsserted(): boolean {
+    return this.#interrupts.lineAsserted;
+  }
+
   set onInterrupt(handler: (vector: number) => void) {
     this.#interrupts.onInterrupt = handler;
   }
