@@ -277,6 +277,7 @@ export class PacketPool {
     if (before !== DEFAULT_HEADROOM && headroom === DEFAULT_HEADROOM) this.state[POOL_MOVED]--;
     this.headroom[packet] = headroom;
     this.length[packet] += growth;
+    this.checksumStart[packet] += growth; // if that was cut off, it wraps and lies outside
   }
 
   #freeMemoryIfUnused(): void {

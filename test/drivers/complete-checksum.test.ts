@@ -67,4 +67,16 @@ describe('a checksum completed in software', () => {
     pool.length[packet]--;
     expect(checksumIsInside(pool, packet)).toBe(false);
   });
+
+  it('moves with the data when headers are put before or taken off', () => {
+    const pool = new PacketPool(testMemory(2 ** 21));
+    const packet = packetOf(pool, new Uint8Array(60), []);
+    pool.requestChecksum(packet, 20, 16);
+    pool.prepend(packet, 30);
+    expect(pool.checksumStart[packet]).toBe(50);
+    pool.trimFront(packet, 44);
+    expect([pool.checksumStart[packet], checksumIsInside(pool, packet)]).toEqual([6, true]);
+    pool.trimFront(packet, 7);
+    expect(checksumIsInside(pool, packet)).toBe(false);
+  });
 });
