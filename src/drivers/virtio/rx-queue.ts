@@ -127,7 +127,9 @@ export class VirtioRxQueue implements NetRxQueue {
       shadow: this.#shadow,
       state: this.#state,
       totals: this.#totals,
-      headers: pairs ? new Uint16Array(memory.bytes.buffer, ownHeaders, 8 * size) : new Uint16Array(pool.memory.buffer),
+      headers: pairs
+        ? new Uint16Array(memory.bytes.buffer, ownHeaders, 8 * size)
+        : new Uint16Array(pool.memory.buffer, 0, pool.memory.size / 2),
       size,
       maximumLength: pool.dataSize,
       maximumSegments: mergeable ? Math.ceil((maximumFrame + headerBytes) / (pool.dataSize + headerBytes)) : 1,

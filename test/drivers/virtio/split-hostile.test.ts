@@ -16,6 +16,11 @@ const FAULTS: [string, (device: SplitDevice, ids: number[]) => void, RegExp][] =
   ['moves the index back', (device) => device.use(0, 72, -9), /^moved the used index to 655\d\d, beyond/],
   ['uses an id that is out of range', (device) => device.use(64, 72), /^used buffer 64, which it does not have$/],
   ['uses an id far out of range', (device) => device.use(0xffff_fff0, 72), /^used buffer 4294967280, which/],
+  [
+    'adds the ring size to one of four ids',
+    (device, [a, b, c]) => useAll(device, [a, 64 + b, c]),
+    /^used buffer \d+, which/,
+  ],
   ['uses a buffer twice', (device, [id]) => useAll(device, [id, id]), /^used buffer \d+, which/],
   ['uses one of four buffers twice', (device, [a, b, c]) => useAll(device, [a, b, c, b]), /^used buffer \d+, which/],
 ];
