@@ -1,4 +1,7 @@
-/** One buffer at a time through a split virtqueue (virtio 1.2, section 2.7), always in the first descriptors. */
+/**
+ * One buffer at a time through a split virtqueue (virtio 1.2, section 2.7). Descriptors are taken in the order in which they
+ * lie in the table, as IN_ORDER demands (2.7.5.2).
+ */
 import {
   AVAILABLE_FLAG_NO_INTERRUPT,
   AVAILABLE_FLAGS,
@@ -23,7 +26,6 @@ import { queueAddresses } from './queue-init.ts';
 import type { QueueAddresses } from './transport.ts';
 
 const WORDS = SPLIT_DESCRIPTOR_BYTES / 4;
-const HEAD = 0;
 
 export class ControlSplitRing implements ControlRing {
   readonly addresses: QueueAddresses;
@@ -35,6 +37,9 @@ export class ControlSplitRing implements ControlRing {
   readonly #usedElements: Uint32Array;
   /** Buffers so far, which is where both indices stand between two of them. */
   #count = 0;
+  /** First descriptor of the buffer under way, and of the next one. */
+  #head = 0;
+  #next = 0;
 
   constructor({ memory, address, size, eventIndex }: ControlRingInit) {
     const { buffer, byteOffset } = memory.bytes;
@@ -49,12 +54,13 @@ export class ControlSplitRing implements ControlRing {
   }
 
   submit(parts: readonly BufferPart[]): void {
-    for (const [index, part] of parts.entries()) this.#write(index, part, index === parts.length - 1);
     const available = this.#available;
+    this.#head = this.#next;
+    for (const [index, part] of parts.entries()) this.#write(part, index === parts.length - 1);
     if (this.#eventIndex)
       available[usedEventWord(this.#size)] = this.#count - 1; // passed already
     else available[AVAILABLE_FLAGS] = AVAILABLE_FLAG_NO_INTERRUPT;
-    available[AVAILABLE_RING + (this.#count & (this.#size - 1))] = HEAD;
+    available[AVAILABLE_RING + (this.#count & (this.#size - 1))] = this.#head;
     Atomics.store(available, AVAILABLE_INDEX, (this.#count + 1) & 0xffff);
   }
 
@@ -63,18 +69,18 @@ export class ControlSplitRing implements ControlRing {
     if (moved === 0) return false;
     const id = this.#usedElements[USED_RING_WORD + 2 * (this.#count & (this.#size - 1))];
     if (moved > 1) return `used ${moved} buffers where there was one`;
-    if (id !== HEAD) return `used buffer ${id}, which is not the one made available`;
+    if (id !== this.#head) return `used buffer ${id}, which is not the one made available`;
     this.#count = (this.#count + 1) & 0xffff;
     return true;
   }
 
-  #write(index: number, { address, bytes, written }: BufferPart, last: boolean): void {
-    const at = index * WORDS;
+  #write({ address, bytes, written }: BufferPart, last: boolean): void {
+    const at = this.#next * WORDS;
+    this.#next = (this.#next + 1) & (this.#size - 1);
     const flags = (written ? SPLIT_FLAG_WRITE : 0) | (last ? 0 : SPLIT_FLAG_NEXT);
-    const next = last ? 0 : index + 1;
     this.#descriptors[at + SPLIT_ADDRESS_LOW] = addressLow(address);
     this.#descriptors[at + SPLIT_ADDRESS_HIGH] = addressHigh(address);
     this.#descriptors[at + SPLIT_LENGTH] = bytes;
-    this.#descriptors[at + SPLIT_FLAGS_NEXT] = flags | (next << SPLIT_NEXT_SHIFT);
+    this.#descriptors[at + SPLIT_FLAGS_NEXT] = flags | (last ? 0 : this.#next << SPLIT_NEXT_SHIFT);
   }
 }

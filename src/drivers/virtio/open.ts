@@ -116,7 +116,8 @@ function checkDma({ address, dma }: VirtioTransport, features: FeatureSet): void
 
 /** Tells the device of every queue. None of them is used before DRIVER_OK. */
 function startQueues(transport: VirtioTransport, queues: QueueSet, interrupts: VirtioInterrupts | undefined): void {
-  if (interrupts) transport.setConfigVector(interrupts.configVector);
+  const configVector = interrupts?.configVector;
+  if (configVector !== undefined) transport.setConfigVector(configVector);
   for (const [pair, queue] of queues.rx.entries()) {
     const setup = { size: queues.rxSizes[pair], addresses: queue.addresses, vector: interrupts?.vectorOf(pair) };
     queue.start(transport.setUpQueue(receiveQueueIndex(pair), setup));
