@@ -108,7 +108,7 @@ describe('emulated ports, stepped', () => {
 
 describe('emulated ports', () => {
   it.each([
-    ['emulated:ixgb', "unknown NIC 'ixgb'; known: ixgbe; did you mean 'ixgbe'?"],
+    ['emulated:ixgb', "unknown NIC 'ixgb'; known: ixgbe, virtio; did you mean 'ixgbe'?"],
     [
       'emulated:ixgbe?wire=tpa:x',
       "parameter 'wire' must be a kind of wire, known: null, loopback, generator, tap, pcap, cable; did you mean 'tap'?, found 'tpa:x'",
@@ -144,14 +144,17 @@ const built = available(
 );
 
 describe.runIf(built)('emulated ports on threads', () => {
-  it('forward what a generator sends back to it, and lose nothing', async () => {
-    const port = await openPort('emulated:ixgbe?wire=generator&count=20000&strict=1');
-    await port.waitForLink();
-    await forwardUntil(port, port, () => count(port, 'check.unique') === 20_000);
-    expect(port.counters()).toMatchObject({ violations: 0, 'wire.check.lost': 0, 'wire.check.reordered': 0 });
-    expect(port.ended).toBe(true);
-    expect(port.statistics()).toMatchObject({ rxPackets: 20_000, txPackets: 20_000, rxDropped: 0 });
-  });
+  it.each(['ixgbe?', 'virtio?', 'virtio?ring=split&', 'virtio?kind=legacy&'])(
+    'forward what a generator sends back to it, and lose nothing: %s',
+    async (nic) => {
+      const port = await openPort(`emulated:${nic}wire=generator&count=20000&strict=1`);
+      await port.waitForLink();
+      await forwardUntil(port, port, () => count(port, 'check.unique') === 20_000);
+      expect(port.counters()).toMatchObject({ violations: 0, 'wire.check.lost': 0, 'wire.check.reordered': 0 });
+      expect(port.ended).toBe(true);
+      expect(port.statistics()).toMatchObject({ rxPackets: 20_000, txPackets: 20_000, rxDropped: 0 });
+    },
+  );
 
   it('drop and count what comes too fast without flow control', async () => {
     const port = await openPort('emulated:ixgbe?wire=generator&count=20000&flow=0');
