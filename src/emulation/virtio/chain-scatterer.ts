@@ -18,11 +18,10 @@ export class ChainScatterer {
   writeWords(source: Int32Array): boolean {
     const chain = this.#chain;
     const buffer = chain.readable;
-    const region = chain.regions[buffer];
     const offset = chain.offsets[buffer];
     const bytes = source.length * 4;
-    if ((offset & 3) !== 0 || chain.lengths[buffer] <= bytes || region === NOWHERE) return false;
-    const { words } = region;
+    if ((offset & 3) !== 0 || chain.lengths[buffer] <= bytes) return false;
+    const { words } = chain.regions[buffer];
     for (let i = 0; i < source.length; i++) words[(offset >>> 2) + i] = source[i];
     this.#filled = bytes;
     return true;

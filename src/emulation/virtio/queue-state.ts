@@ -55,7 +55,7 @@ export class QueueState {
       return EMPTY_PART;
     }
     const offset = address - region.address;
-    if (address % alignment !== 0 || offset % alignment !== 0) {
+    if (address % alignment !== 0) {
       this.fail('queue.alignment', `${address.toString(16)} is not a multiple of ${alignment}`);
       return EMPTY_PART;
     }

@@ -1,6 +1,7 @@
 /** The device's side of both formats of virtqueue: what it takes, gives back, and tells. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { PACKED_FLAG_WRITE } from '../../../src/datasheet/virtio/packed-ring.ts';
 import { FORMATS, Lab } from './queue-lab.ts';
 import type { Part } from './ring-driver.ts';
 
@@ -128,6 +129,37 @@ describe.each(FORMATS)('a %s queue', (format) => {
     expect(lab.judge.violations).toEqual([]);
   });
 
+  test('EVENT_IDX: interrupts for the buffer asked for wherever it lies in the ring', () => {
+    const small = fc.nat(40);
+    const property = fc.property(
+      fc.integer({ min: 3, max: 8 }),
+      small,
+      small,
+      fc.nat(8),
+      (bits, before, event, burst) => {
+        const size = format === 'split' ? 8 : bits;
+        const lab = new Lab(format, { features: ['EVENT_IDX'], size });
+        const { driver, queue, address } = lab;
+        const serve = (chains: number): boolean => {
+          for (let i = 0; i < chains; i++) driver.offer([{ address, length: 1 }]);
+          driver.publish();
+          for (let i = 0; i < chains && queue.take(); i++) queue.use(0);
+          const interrupt = queue.publish();
+          driver.reap();
+          return interrupt;
+        };
+        for (let i = 0; i < before; i++) serve(1);
+        const ahead = event % size;
+        driver.wantInterruptAt(ahead);
+        const chains = Math.min(burst, size);
+        expect(serve(chains)).toBe(ahead < chains);
+        // Asked for once, it comes once.
+        if (ahead < chains) expect(serve(size - chains)).toBe(false);
+      },
+    );
+    fc.assert(property, { numRuns: 300, seed: 5 });
+  });
+
   test.each([[[]], [['EVENT_IDX' as const]]])(
     'wants notifications when it rests, not while it is polled (%s)',
     (features) => {
@@ -174,6 +206,18 @@ describe.each(FORMATS)('a %s queue', (format) => {
       ]);
     }
     expect(lab.judge.violations).toEqual([]);
+  });
+
+  test('what is there when the device says that it rests needs no notification', () => {
+    const { queue, driver, address, timers, judge } = new Lab(format);
+    queue.wantKicks(false);
+    driver.offer([{ address, length: 1 }]);
+    driver.publish();
+    expect(queue.wantKicks(true)).toBe(true);
+    queue.listen();
+    timers.advanceTo(1e9);
+    queue.listen();
+    expect(judge.violations).toEqual([]);
   });
 
   test('stops when its memory is taken away', () => {
@@ -246,4 +290,17 @@ describe.each(FORMATS)('a %s queue', (format) => {
     );
     fc.assert(property, { numRuns: 300, seed: 42 });
   });
+});
+
+test('a used descriptor of a packed queue says whether anything was written', () => {
+  const { queue, driver, address } = new Lab('packed');
+  for (const writes of [true, false]) driver.offer([{ address, length: 8, writes }]);
+  driver.publish();
+  for (const written of [5, 0]) {
+    queue.take();
+    queue.use(written);
+  }
+  queue.publish();
+  const written = [3, 7].map((word) => (driver.words[word] >>> 16) & PACKED_FLAG_WRITE);
+  expect(written).toEqual([PACKED_FLAG_WRITE, 0]);
 });

@@ -122,9 +122,9 @@ describe.each(FORMATS)('a %s queue', (format) => {
     expect([lab.reap().length, lab.receive.frames]).toEqual([1, 1]);
   });
 
-  test('a buffer in no memory swallows its frame', () => {
+  test.each([2048, 0xffff_ffff])('a buffer of %i bytes in no memory swallows its frame', (length) => {
     const lab = new ReceiveLab(format, { features: modern });
-    lab.driver.offer([{ address: lab.address - 4096, length: 2048, writes: true }]);
+    lab.driver.offer([{ address: lab.address - 4096, length, writes: true }]);
     lab.driver.publish();
     expect(lab.store(udpFrame(60))).toBe(true);
     expect([lab.driver.reap().length, lab.context.dmaFaults]).toEqual([1, 1]);
@@ -191,6 +191,14 @@ test.each<[FeatureName[], number[], QueueRule[]]>([
   expect(lab.rules).toEqual(rules);
   if (rules[0] === 'rx.no-header') return;
   expect(lab.reap()[0].subarray(features.includes('MRG_RXBUF') ? 12 : 10)).toEqual(frame);
+});
+
+test('a buffer that merges, and has no room for the header, takes no frame', () => {
+  const lab = new ReceiveLab('split', { features: ['VERSION_1', 'MRG_RXBUF'] });
+  lab.offer(11);
+  lab.offer(2048);
+  expect(lab.store(udpFrame(60))).toBe(true);
+  expect([lab.reap(), lab.receive.frames, lab.receive.tooLarge]).toEqual([[], 0, 1]);
 });
 
 test('rx.readable: only what the device may write is written', () => {

@@ -106,6 +106,7 @@ const BOTH: readonly Case[] = [
     act(lab) {
       lab.queue.wantKicks(false);
       lab.queue.kicked();
+      lab.queue.wantKicks(false);
       lab.queue.kicked();
     },
   },
