@@ -63,9 +63,9 @@ export const DEVICE_RULES = {
     'the unicast table holds unicast addresses, the multicast table multicast ones',
   ),
   'control.vlan': broken('5.1.6.5.3', 'a VLAN id is 0 to 4095'),
-  'control.pairs': broken('5.1.6.5.5.1', 'the queue pairs in use are 1 up to what the device has'),
-  'control.pairs-not-enabled': broken('5.1.6.5.5.1', 'queues must be set up before they are taken into use'),
-  'tx.pair-unused': broken('5.1.6.5.5.1', 'packets must be queued only on queues that are in use'),
+  'control.pairs': broken('5.1.6.5.6.1', 'the queue pairs in use are 1 up to what the device has'),
+  'control.pairs-not-enabled': broken('5.1.6.5.6.1', 'queues must be set up before they are taken into use'),
+  'tx.pair-unused': broken('5.1.6.5.6.1', 'packets must be queued only on queues that are in use'),
 } as const satisfies Readonly<Record<string, RuleText>>;
 
 /** Every rule by its name. */

@@ -1,5 +1,5 @@
 /**
- * Automatic receive steering (virtio 1.2, section 5.1.6.5.5): frames of a flow come in by the pair of queues that the driver
+ * Automatic receive steering (virtio 1.2, section 5.1.6.5.6): frames of a flow come in by the pair of queues that the driver
  * sent the flow's last frame by; flows that it never sent anything of are spread by their hash.
  */
 
