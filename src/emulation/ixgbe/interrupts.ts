@@ -56,6 +56,12 @@ export class Interrupts {
     });
   }
 
+  /** Whether the interrupt line is up: a cause that is enabled, and no messages. */
+  get lineAsserted(): boolean {
+    const [low, high, other] = this.#causes;
+    return !this.msix.enabled && ((low & this.#mask[0]) | (high & this.#mask[1]) | (other & this.#mask[2])) !== 0;
+  }
+
   /** Whether any cause is enabled. */
   get anyUnmasked(): boolean {
     return (this.#mask[0] | this.#mask[1] | this.#mask[2]) !== 0;

@@ -16,17 +16,17 @@ import type { WireEnd } from '../wire.ts';
 import { BAR0_SIZE, ixgbeConfigSpace, MSIX, MSIX_BAR_SIZE } from './config.ts';
 import { type ModelContext, QUIET } from './context.ts';
 import { Control } from './control.ts';
-import { Eeprom } from './eeprom.ts';
-import { eepromImage } from './eeprom-image.ts';
 import type { IxgbeFault } from './faults.ts';
+import { Eeprom } from './firmware/eeprom.ts';
+import { eepromImage } from './firmware/eeprom-image.ts';
+import { Semaphores } from './firmware/semaphores.ts';
 import { Interrupts } from './interrupts.ts';
-import { Link } from './link.ts';
-import { connectMdio } from './mdio.ts';
-import { Receive } from './receive.ts';
+import { Link } from './link/link.ts';
+import { connectMdio } from './link/mdio.ts';
+import { Receive } from './receive/receive.ts';
 import { IXGBE_RULES, type IxgbeRule } from './rules.ts';
-import { Semaphores } from './semaphores.ts';
 import { Statistics } from './statistics.ts';
-import { Transmit } from './transmit.ts';
+import { Transmit } from './transmit/transmit.ts';
 
 export const INTEL = 0x8086;
 export const IXGBE_82599_SFP = 0x10fb;
@@ -135,6 +135,10 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
 
   get dmaFaults(): number {
     return this.#context.dmaFaults;
+  }
+
+  get lineAsserted(): boolean {
+    return this.#interrupts.lineAsserted;
   }
 
   set onInterrupt(handler: (vector: number) => void) {

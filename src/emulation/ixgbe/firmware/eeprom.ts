@@ -1,8 +1,8 @@
 /** Access to the EEPROM, a word at a time (datasheet rev 3.4, section 8.2.3.2.2). */
-import { ixgbe } from '../../datasheet/ixgbe/index.ts';
-import { extract, insert } from '../../datasheet/registers.ts';
-import { MICROSECOND } from '../timers.ts';
-import type { ModelContext } from './context.ts';
+import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
+import { extract, insert } from '../../../datasheet/registers.ts';
+import { MICROSECOND } from '../../timers.ts';
+import type { ModelContext } from '../context.ts';
 import { EEPROM_CHECKSUM_WORD, EEPROM_WORDS } from './eeprom-image.ts';
 
 const READ_TIME = 5 * MICROSECOND;

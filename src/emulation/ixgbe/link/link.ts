@@ -2,12 +2,12 @@
  * The link (datasheet rev 3.4, sections 3.7 and 4.6.4): it follows the wire, comes up a while after a reset or a restart
  * of auto-negotiation, and tells of changes by LINKS, STATUS and an interrupt.
  */
-import { ixgbe } from '../../datasheet/ixgbe/index.ts';
-import { insert } from '../../datasheet/registers.ts';
-import { MILLISECOND } from '../timers.ts';
-import type { WireEnd } from '../wire.ts';
-import type { ModelContext } from './context.ts';
-import type { Interrupts } from './interrupts.ts';
+import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
+import { insert } from '../../../datasheet/registers.ts';
+import { MILLISECOND } from '../../timers.ts';
+import type { WireEnd } from '../../wire.ts';
+import type { ModelContext } from '../context.ts';
+import type { Interrupts } from '../interrupts.ts';
 
 /** From a restart until the link is up. Real optics take longer; the order of events is the same. */
 const TRAINING_TIME = 20 * MILLISECOND;

@@ -1,10 +1,10 @@
 /** The registers of the receive path, and the order in which software must set them (datasheet rev 3.4, section 4.6.7). */
-import { RX_DESCTYPE_ADVANCED_ALWAYS_HEADER } from '../../datasheet/ixgbe/descriptors.ts';
-import { ixgbe } from '../../datasheet/ixgbe/index.ts';
-import { extract, type Register } from '../../datasheet/registers.ts';
-import type { ModelContext } from './context.ts';
+import { RX_DESCTYPE_ADVANCED_ALWAYS_HEADER } from '../../../datasheet/ixgbe/descriptors.ts';
+import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
+import { extract, type Register } from '../../../datasheet/registers.ts';
+import type { ModelContext } from '../context.ts';
+import { connectRings } from '../ring.ts';
 import type { ReceiveQueue } from './receive-queue.ts';
-import { connectRings } from './ring.ts';
 
 const { RXCTRL, RDRXCTL, HLREG0, MAXFRS, SRRCTL, DCA_RXCTRL, CTRL_EXT, RXPBSIZE, EEC } = ixgbe;
 const { RXEN } = RXCTRL.bits;

@@ -1,6 +1,6 @@
 /** The semaphores that drivers and firmware share (datasheet rev 3.4, section 10.5.4). */
-import { ixgbe } from '../../datasheet/ixgbe/index.ts';
-import type { ModelContext } from './context.ts';
+import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
+import type { ModelContext } from '../context.ts';
 
 const { SWSM, SW_FW_SYNC, FWSM } = ixgbe;
 /** Bits of SW_FW_SYNC that only the firmware sets, and how far each lies from software's bit for the same resource. */

@@ -14,16 +14,16 @@ import {
   RX_WB_RSS_HASH,
   RX_WB_STATUS_ERROR,
   RX_WB_TYPE_HEADER,
-} from '../../datasheet/ixgbe/descriptors.ts';
-import { ixgbe } from '../../datasheet/ixgbe/index.ts';
-import { extract } from '../../datasheet/registers.ts';
-import { crossesPage } from '../dma-regions.ts';
-import { DmaTranslator } from '../dma-translator.ts';
-import { fence } from '../fence.ts';
-import type { ModelContext } from './context.ts';
-import type { IxgbeFaults } from './faults.ts';
-import { DescriptorRing } from './ring.ts';
-import type { Traffic } from './statistics.ts';
+} from '../../../datasheet/ixgbe/descriptors.ts';
+import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
+import { extract } from '../../../datasheet/registers.ts';
+import { crossesPage } from '../../dma-regions.ts';
+import { DmaTranslator } from '../../dma-translator.ts';
+import { fence } from '../../fence.ts';
+import type { ModelContext } from '../context.ts';
+import type { IxgbeFaults } from '../faults.ts';
+import { DescriptorRing } from '../ring.ts';
+import type { Traffic } from '../statistics.ts';
 
 const { SRRCTL } = ixgbe;
 const KIBIBYTE = 1024;

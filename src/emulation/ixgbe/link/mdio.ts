@@ -1,8 +1,8 @@
 /** The bus to external PHYs (datasheet rev 3.4, section 3.7.7). An SFP+ port has none: commands end, reads give ones. */
-import { ixgbe } from '../../datasheet/ixgbe/index.ts';
-import { extract } from '../../datasheet/registers.ts';
-import { MICROSECOND } from '../timers.ts';
-import type { ModelContext } from './context.ts';
+import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
+import { extract } from '../../../datasheet/registers.ts';
+import { MICROSECOND } from '../../timers.ts';
+import type { ModelContext } from '../context.ts';
 
 const COMMAND_TIME = 5 * MICROSECOND;
 const READS = [2, 3];

@@ -24,15 +24,15 @@ import {
   TX_READ_COMMAND,
   TX_READ_STATUS,
   TX_REPORT_INTERVAL,
-} from '../../datasheet/ixgbe/descriptors.ts';
-import { ixgbe } from '../../datasheet/ixgbe/index.ts';
-import { extract } from '../../datasheet/registers.ts';
-import { crossesPage } from '../dma-regions.ts';
-import type { DmaTranslator } from '../dma-translator.ts';
-import type { ModelContext } from './context.ts';
-import { MINIMUM_FRAME } from './frame.ts';
-import type { DescriptorRing } from './ring.ts';
-import type { IxgbeRule } from './rules.ts';
+} from '../../../datasheet/ixgbe/descriptors.ts';
+import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
+import { extract } from '../../../datasheet/registers.ts';
+import { crossesPage } from '../../dma-regions.ts';
+import type { DmaTranslator } from '../../dma-translator.ts';
+import type { ModelContext } from '../context.ts';
+import { MINIMUM_FRAME } from '../frame.ts';
+import type { DescriptorRing } from '../ring.ts';
+import type { IxgbeRule } from '../rules.ts';
 
 const ADVANCED_RESERVED = (3 << 16) | (1 << 26) | (1 << 28);
 const LEGACY_RESERVED = (1 << 28) | (1 << 31);

@@ -2,15 +2,12 @@
  * Receive (datasheet rev 3.4, section 7.1): from the wire through the filters into the descriptor rings. It is the sink
  * that the wire hands its frames to.
  */
-import { ixgbe } from '../../datasheet/ixgbe/index.ts';
-import type { FrameSink } from '../wire.ts';
-import type { ModelContext } from './context.ts';
-import { frameCheckSequence } from './crc32.ts';
-import { ACCEPTED, BROADCAST, Filters, INEXACT, MULTICAST } from './filters.ts';
-import { ABSOLUTE_MAXIMUM, CRC_BYTES, MINIMUM_FRAME, maximumFrame, tagBytes } from './frame.ts';
-import type { Interrupts } from './interrupts.ts';
-import { ReceiveQueue } from './receive-queue.ts';
-import { connectReceiveRegisters } from './receive-registers.ts';
+import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
+import type { FrameSink } from '../../wire.ts';
+import type { ModelContext } from '../context.ts';
+import { frameCheckSequence } from '../crc32.ts';
+import { ABSOLUTE_MAXIMUM, CRC_BYTES, MINIMUM_FRAME, maximumFrame, tagBytes } from '../frame.ts';
+import type { Interrupts } from '../interrupts.ts';
 import {
   BROADCASTS,
   BUCKET_OF,
@@ -23,7 +20,10 @@ import {
   OVERSIZED,
   OVERSIZED_BYTES,
   type Traffic,
-} from './statistics.ts';
+} from '../statistics.ts';
+import { ACCEPTED, BROADCAST, Filters, INEXACT, MULTICAST } from './address-filter.ts';
+import { ReceiveQueue } from './receive-queue.ts';
+import { connectReceiveRegisters } from './receive-registers.ts';
 
 const QUEUES = 128;
 

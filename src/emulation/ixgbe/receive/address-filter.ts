@@ -2,8 +2,8 @@
  * Receive filters by destination address (datasheet rev 3.4, section 7.1.1): exact addresses, the multicast table,
  * broadcast and the promiscuous switches. VLAN filtering and the choice of a queue by RSS have their place here too.
  */
-import { ixgbe } from '../../datasheet/ixgbe/index.ts';
-import type { ModelContext } from './context.ts';
+import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
+import type { ModelContext } from '../context.ts';
 
 /** The outcome, as flags. */
 export const ACCEPTED = 1;

@@ -12,14 +12,14 @@ import {
   TX_READ_COMMAND,
   TX_STATUS_DD,
   TX_WB_STATUS,
-} from '../../datasheet/ixgbe/descriptors.ts';
-import { ixgbe } from '../../datasheet/ixgbe/index.ts';
-import { extract } from '../../datasheet/registers.ts';
-import { DmaTranslator } from '../dma-translator.ts';
-import { fence } from '../fence.ts';
-import type { ModelContext } from './context.ts';
+} from '../../../datasheet/ixgbe/descriptors.ts';
+import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
+import { extract } from '../../../datasheet/registers.ts';
+import { DmaTranslator } from '../../dma-translator.ts';
+import { fence } from '../../fence.ts';
+import type { ModelContext } from '../context.ts';
+import { DescriptorRing } from '../ring.ts';
 import type { FrameAssembly } from './frame-assembly.ts';
-import { DescriptorRing } from './ring.ts';
 import { TransmitInspector } from './transmit-inspector.ts';
 
 const { TXDCTL, TDWBAL, TDWBAH } = ixgbe;

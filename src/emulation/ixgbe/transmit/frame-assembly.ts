@@ -5,10 +5,10 @@ import {
   TX_READ_ADDRESS_HIGH,
   TX_READ_ADDRESS_LOW,
   TX_READ_COMMAND,
-} from '../../datasheet/ixgbe/descriptors.ts';
-import type { DmaTranslator } from '../dma-translator.ts';
-import { FrameCopier } from '../wires/frame-copier.ts';
-import type { DescriptorRing } from './ring.ts';
+} from '../../../datasheet/ixgbe/descriptors.ts';
+import type { DmaTranslator } from '../../dma-translator.ts';
+import { FrameCopier } from '../../wires/frame-copier.ts';
+import type { DescriptorRing } from '../ring.ts';
 
 /** More than any frame that may be sent; what exceeds it is cut off. */
 const CAPACITY = 1 << 14;

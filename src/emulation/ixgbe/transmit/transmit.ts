@@ -1,16 +1,16 @@
 /** Transmit (datasheet rev 3.4, section 7.2): from the queues, round robin, through padding and CRC to the wire. */
-import { TX_CMD_IFCS } from '../../datasheet/ixgbe/descriptors.ts';
-import { ixgbe } from '../../datasheet/ixgbe/index.ts';
-import { extract } from '../../datasheet/registers.ts';
-import type { ModelContext } from './context.ts';
-import { frameCheckSequence } from './crc32.ts';
-import type { IxgbeFaults } from './faults.ts';
-import { ABSOLUTE_MAXIMUM, CRC_BYTES, MINIMUM_FRAME, maximumFrame, tagBytes } from './frame.ts';
+import { TX_CMD_IFCS } from '../../../datasheet/ixgbe/descriptors.ts';
+import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
+import { extract } from '../../../datasheet/registers.ts';
+import type { ModelContext } from '../context.ts';
+import { frameCheckSequence } from '../crc32.ts';
+import type { IxgbeFaults } from '../faults.ts';
+import { ABSOLUTE_MAXIMUM, CRC_BYTES, MINIMUM_FRAME, maximumFrame, tagBytes } from '../frame.ts';
+import type { Interrupts } from '../interrupts.ts';
+import type { Link } from '../link/link.ts';
+import { connectRings } from '../ring.ts';
+import { BROADCASTS, BUCKET_OF, FRAME_BYTES, MULTICASTS, type Traffic } from '../statistics.ts';
 import { FrameAssembly } from './frame-assembly.ts';
-import type { Interrupts } from './interrupts.ts';
-import type { Link } from './link.ts';
-import { connectRings } from './ring.ts';
-import { BROADCASTS, BUCKET_OF, FRAME_BYTES, MULTICASTS, type Traffic } from './statistics.ts';
 import { type FrameTaker, TransmitQueue } from './transmit-queue.ts';
 
 const QUEUES = 128;
