@@ -54,7 +54,7 @@ export function bytesOf({ pool }: Receiver, packet: number): number[] {
   return bytes;
 }
 
-/** What can be negotiated, as far as it matters to receiving. */
+/** What can be negotiated, as far as it matters to receiving: for split rings, and below for both formats. */
 export const VARIANTS: [string, RingOptions][] = [
   ['plain', {}],
   ['event indices', { eventIndex: true }],
@@ -66,3 +66,9 @@ export const VARIANTS: [string, RingOptions][] = [
   ['headers apart', { headerBytes: 10, separateHeader: true }],
   ['headers apart, checksums', { headerBytes: 10, separateHeader: true, receiveChecksum: true }],
 ];
+
+export const RING_VARIANTS: [string, RingOptions][] = (['split', 'packed'] as const).flatMap((kind) =>
+  VARIANTS.filter(([, { headerBytes }]) => kind === 'split' || headerBytes !== 10).map(
+    ([name, options]): [string, RingOptions] => [`${kind}, ${name}`, { ...options, kind }],
+  ),
+);

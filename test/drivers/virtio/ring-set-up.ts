@@ -1,14 +1,22 @@
 /** A queue on a ring in memory, and the device's side of it. */
-import { type QueueInit, queueBytes, type RingFeatures } from '../../../src/drivers/virtio/queue-init.ts';
+import {
+  type QueueInit,
+  queueBytes,
+  type RingFeatures,
+  type RingKind,
+} from '../../../src/drivers/virtio/queue-init.ts';
 import { VirtioRxQueue } from '../../../src/drivers/virtio/rx-queue.ts';
+import type { QueueAddresses } from '../../../src/drivers/virtio/transport.ts';
 import { VirtioTxQueue } from '../../../src/drivers/virtio/tx-queue.ts';
 import { createPacketPool } from '../../../src/memory/checked-pool.ts';
 import { NO_PACKET, type PacketPool } from '../../../src/memory/packet-pool.ts';
 import { testMemory } from '../../support/memory.ts';
 import { FakeDomain } from './fake-memory.ts';
-import { SplitDevice } from './split-device.ts';
+import { PackedDevice } from './packed-device.ts';
+import { type RingDevice, SplitDevice } from './split-device.ts';
 
 export interface RingOptions extends Partial<RingFeatures> {
+  readonly kind?: RingKind;
   readonly size?: number;
   readonly maximumFrame?: number;
   readonly checked?: boolean;
@@ -26,21 +34,26 @@ export const PLAIN: RingFeatures = {
 };
 
 function ring(domain: FakeDomain, broken: string[], options: RingOptions): QueueInit {
-  const { size = 64, maximumFrame = 1514, checked: _, poolBytes: __, ...features } = options;
+  const { kind = 'split', size = 64, maximumFrame = 1514, checked: _, poolBytes: __, ...features } = options;
   const memory = testMemory(2 ** 21);
   domain.map(memory);
   // Not at the memory's begin, so that addresses and indices differ.
-  const bytes = new Uint8Array(memory.buffer, 4096, queueBytes('split', size));
+  const bytes = new Uint8Array(memory.buffer, 4096, queueBytes(kind, size));
   return {
     memory: { memory, offset: 4096, bytes },
     address: domain.addressOf(memory, 4096),
     size,
-    kind: 'split',
+    kind,
     features: { ...PLAIN, ...features },
     domain,
     maximumFrame,
     onBroken: (reason) => broken.push(reason),
   };
+}
+
+function deviceSide(domain: FakeDomain, init: QueueInit, addresses: QueueAddresses): RingDevice {
+  const Device = init.kind === 'packed' ? PackedDevice : SplitDevice;
+  return new Device(domain, addresses, init.size, init.features.inOrder);
 }
 
 export function receiver(options: RingOptions = {}) {
@@ -49,7 +62,7 @@ export function receiver(options: RingOptions = {}) {
   const pool = createPacketPool(testMemory(options.poolBytes ?? 2 ** 21), { checked: options.checked ?? true });
   const init = ring(domain, broken, options);
   const queue = new VirtioRxQueue({ ...init, pool });
-  const device = new SplitDevice(domain, queue.addresses, init.size, options.inOrder);
+  const device = deviceSide(domain, init, queue.addresses);
   const kicks = { count: 0 };
   queue.start(() => kicks.count++);
   queue.fill();
@@ -62,7 +75,7 @@ export function transmitter(options: RingOptions = {}) {
   const pool = createPacketPool(testMemory(options.poolBytes ?? 2 ** 21), { checked: options.checked ?? true });
   const init = ring(domain, broken, options);
   const queue = new VirtioTxQueue(init);
-  const device = new SplitDevice(domain, queue.addresses, init.size, options.inOrder);
+  const device = deviceSide(domain, init, queue.addresses);
   const kicks = { count: 0 };
   queue.start(() => kicks.count++);
   return { domain, broken, pool, queue, device, kicks, features: init.features };

@@ -10,10 +10,27 @@ export interface Buffer {
   readonly writable: boolean;
 }
 
+/** The device's side of a ring of either format. */
+export interface RingDevice {
+  readonly size: number;
+  /** Buffers made available and not taken yet. */
+  readonly pending: number;
+  /** Takes the next buffer made available. */
+  take(): Buffer | undefined;
+  /** Says that a buffer is used; `skip` buffers before this one, in order, are used with it (2.7.9, 2.8.10). */
+  use(id: number, length: number, skip?: number): void;
+  /** Whether the driver wants to be interrupted for what would be used next. */
+  interruptsNext(eventIndex: boolean): boolean;
+  /** Wants no notifications. */
+  hush(eventIndex: boolean): void;
+  /** Wants notifications: with event indices, one, for the buffer that becomes available after `ahead` others. */
+  listen(ahead: number, eventIndex: boolean): void;
+}
+
 const NEXT = 1;
 const WRITE = 2;
 
-export class SplitDevice {
+export class SplitDevice implements RingDevice {
   readonly size: number;
   readonly table: Uint32Array;
   readonly available: Uint16Array;
@@ -40,14 +57,12 @@ export class SplitDevice {
     this.used = new Uint32Array(...view(addresses.device, 4 + 8 * size), 1 + 2 * size);
   }
 
-  /** Buffers made available and not taken yet. */
   get pending(): number {
     const count = (this.available[1] - this.seen) & 0xffff;
     if (count > this.size) throw new Error(`the available index jumped by ${count}`);
     return count;
   }
 
-  /** Takes the next buffer made available. */
   take(): Buffer | undefined {
     if (this.pending === 0) return undefined;
     const id = this.available[2 + (this.seen++ & (this.size - 1))];
@@ -68,7 +83,6 @@ export class SplitDevice {
     return { id, pieces, writable };
   }
 
-  /** Writes a used element, and says so; `skip` buffers before this one, in order, are used with it (2.7.9). */
   use(id: number, length: number, skip = 0): void {
     const slot = this.written & (this.size - 1);
     this.used[1 + 2 * slot] = id;
@@ -77,7 +91,16 @@ export class SplitDevice {
     this.used16[1] = this.written;
   }
 
-  /** Whether the driver asked not to be interrupted for the used element that would be written next (2.7.7). */
+  hush(eventIndex: boolean): void {
+    if (eventIndex) this.listen(0x7fff, true);
+    else this.used16[0] = 1;
+  }
+
+  listen(ahead: number, eventIndex: boolean): void {
+    if (eventIndex) this.used16[2 + 4 * this.size] = this.available[1] + ahead;
+    else this.used16[0] = 0;
+  }
+
   interruptsNext(eventIndex: boolean): boolean {
     return eventIndex ? this.available[2 + this.size] === this.written : (this.available[0] & 1) === 0;
   }

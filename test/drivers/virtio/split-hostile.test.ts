@@ -3,8 +3,22 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PacketBatch } from '../../../src/memory/packet-batch.ts';
 import { deliver, frame, VARIANTS } from './receive-side.ts';
-import { expectConserved, type RingOptions, receiver, transmitter } from './ring-set-up.ts';
+import {
+  expectConserved,
+  type RingOptions,
+  receiver as ringReceiver,
+  transmitter as ringTransmitter,
+} from './ring-set-up.ts';
 import type { SplitDevice } from './split-device.ts';
+
+const receiver = (options: RingOptions) => {
+  const set = ringReceiver(options);
+  return { ...set, device: set.device as SplitDevice };
+};
+const transmitter = (options: RingOptions) => {
+  const set = ringTransmitter(options);
+  return { ...set, device: set.device as SplitDevice };
+};
 
 function useAll(device: SplitDevice, ids: number[]): void {
   for (const id of ids) device.use(id, 72);

@@ -5,10 +5,10 @@ import { bytesOf, deliver, frame, type Header, header } from './receive-side.ts'
 import { expectConserved, type RingOptions, receiver } from './ring-set-up.ts';
 import { fill } from './split-device.ts';
 
-describe('headers of received frames', () => {
+describe.each(['split', 'packed'] as const)('headers of frames received in %s rings', (kind) => {
   it('become packet flags where checksums were negotiated, and else nothing', () => {
     for (const receiveChecksum of [true, false]) {
-      const set = receiver({ receiveChecksum });
+      const set = receiver({ kind, receiveChecksum });
       const batch = new PacketBatch(64);
       const fields: Header[] = [{}, { flags: 2 }, { flags: 1, start: 34, offset: 16 }, { flags: 2 }, {}, {}, {}, {}];
       for (const header of fields) deliver(set, frame(1, 60), header);
@@ -24,7 +24,7 @@ describe('headers of received frames', () => {
   });
 
   it('that put a checksum outside of the frame make it a bad one', () => {
-    const set = receiver({ receiveChecksum: true });
+    const set = receiver({ kind, receiveChecksum: true });
     const batch = new PacketBatch(64);
     for (const [start, offset] of [
       [43, 16],
@@ -42,8 +42,13 @@ describe('headers of received frames', () => {
   });
 });
 
-describe.each([true, false])('mergeable buffers, in order %s', (inOrder) => {
-  const options: RingOptions = { mergeable: true, maximumFrame: 9018, inOrder };
+describe.each([
+  ['split', true],
+  ['split', false],
+  ['packed', true],
+  ['packed', false],
+] as const)('mergeable buffers in %s rings, in order %s', (kind, inOrder) => {
+  const options: RingOptions = { kind, mergeable: true, maximumFrame: 9018, inOrder };
 
   it('become chains', () => {
     const set = receiver(options);
@@ -115,9 +120,9 @@ describe.each([true, false])('mergeable buffers, in order %s', (inOrder) => {
   });
 });
 
-describe('a device that uses buffers in order', () => {
+describe.each(['split', 'packed'] as const)('a device that uses buffers of %s rings in order', (kind) => {
   it('may write one element for several; the others are full', () => {
-    const set = receiver({ inOrder: true, size: 16 });
+    const set = receiver({ kind, inOrder: true, size: 16 });
     const { queue, device, pool } = set;
     const batch = new PacketBatch(3);
     let groups = 0;

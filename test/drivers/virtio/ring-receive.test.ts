@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PacketBatch } from '../../../src/memory/packet-batch.ts';
-import { bytesOf, deliver, frame, VARIANTS } from './receive-side.ts';
+import { bytesOf, deliver, frame, RING_VARIANTS } from './receive-side.ts';
 import { expectConserved, type RingOptions, receiver } from './ring-set-up.ts';
 import type { Buffer } from './split-device.ts';
 
-const CASES = VARIANTS.flatMap(([name, options]) =>
+const CASES = RING_VARIANTS.flatMap(([name, options]) =>
   [true, false].map((checked): [string, RingOptions] => [`${name}, checked mode ${checked}`, { ...options, checked }]),
 );
 
-describe.each(CASES)('a split receive ring with %s', (_, options) => {
+describe.each(CASES)('a receive ring: %s', (_, options) => {
   it('gives the device every buffer, with room for header and data', () => {
     const { device, queue, pool, features } = receiver(options);
     const buffers = options.separateHeader ? 32 : 64;
@@ -130,14 +130,7 @@ describe.each(CASES)('a split receive ring with %s', (_, options) => {
     const { queue, device, kicks } = set;
     const batch = new PacketBatch(8);
     expect(kicks.count).toBe(1);
-    const quiet = (): void => {
-      if (options.eventIndex) device.used16[2 + 4 * 64] = device.available[1] - 1 + 0x8000;
-      else device.used16[0] = 1;
-    };
-    const loud = (): void => {
-      if (options.eventIndex) device.used16[2 + 4 * 64] = device.available[1];
-      else device.used16[0] = 0;
-    };
+    const eventIndex = options.eventIndex ?? false;
     const pass = (): void => {
       for (let i = 0; i < 64; i++) {
         deliver(set, frame(i, 60));
@@ -145,19 +138,24 @@ describe.each(CASES)('a split receive ring with %s', (_, options) => {
         batch.free();
       }
     };
-    quiet();
+    device.hush(eventIndex);
     pass();
     expect(kicks.count).toBe(1);
-    loud();
+    device.listen(0, eventIndex);
     pass();
-    const times = options.eventIndex ? 1 : options.separateHeader ? 8 : 4;
+    const times = eventIndex ? 1 : options.separateHeader ? 8 : 4;
     expect(kicks.count).toBe(1 + times);
   });
 });
 
-describe.each([true, false])('a split receive ring with event indices %s', (eventIndex) => {
+describe.each([
+  ['split', true],
+  ['split', false],
+  ['packed', true],
+  ['packed', false],
+] as const)('a %s receive ring with event indices %s', (kind, eventIndex) => {
   it('asks for interrupts only while they are armed', () => {
-    const set = receiver({ eventIndex, checked: false });
+    const set = receiver({ kind, eventIndex, checked: false });
     const { queue, device } = set;
     const batch = new PacketBatch(64);
     const pass = (count: number): number => {
@@ -214,7 +212,7 @@ describe('a device that uses buffers in any order', () => {
     fc.assert(
       fc.property(
         fc.array(step, { maxLength: 40 }),
-        fc.constantFrom(...VARIANTS.filter(([, o]) => !o.inOrder)),
+        fc.constantFrom(...RING_VARIANTS.filter(([, o]) => !o.inOrder)),
         (steps, [, options]) => property(steps, options),
       ),
       { seed: 4, numRuns: 200 },

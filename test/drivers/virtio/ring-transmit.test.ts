@@ -63,17 +63,20 @@ function dataOf(pool: PacketPool, packet: number): number[] {
 }
 
 const VARIANTS: [string, RingOptions][] = [
-  ['plain', {}],
-  ['event indices', { eventIndex: true }],
-  ['in order', { inOrder: true }],
-  ['headers of 10 bytes', { headerBytes: 10 }],
-  ['headers apart', { headerBytes: 10, separateHeader: true }],
+  ['split, plain', {}],
+  ['split, event indices', { eventIndex: true }],
+  ['split, in order', { inOrder: true }],
+  ['split, headers of 10 bytes', { headerBytes: 10 }],
+  ['split, headers apart', { headerBytes: 10, separateHeader: true }],
+  ['packed, plain', { kind: 'packed' }],
+  ['packed, event indices', { kind: 'packed', eventIndex: true }],
+  ['packed, in order', { kind: 'packed', inOrder: true }],
 ];
 const CASES = VARIANTS.flatMap(([name, options]) =>
   [true, false].map((checked): [string, RingOptions] => [`${name}, checked mode ${checked}`, { ...options, checked }]),
 );
 
-describe.each(CASES)('a split transmit ring with %s', (_, options) => {
+describe.each(CASES)('a transmit ring: %s', (_, options) => {
   it('hands over each packet behind a header of zeros, in order', () => {
     const set = transmitter(options);
     const batch = fresh(set.pool, 7);
@@ -158,11 +161,11 @@ describe.each(CASES)('a split transmit ring with %s', (_, options) => {
     };
     burst();
     expect(kicks.count).toBe(1);
-    if (options.eventIndex) device.used16[2 + 4 * 64] = device.available[1] + 7;
-    else device.used16[0] = 1;
+    if (options.eventIndex) device.listen(7, true);
+    else device.hush(false);
     burst();
     expect(kicks.count).toBe(1);
-    if (!options.eventIndex) device.used16[0] = 0;
+    if (!options.eventIndex) device.listen(0, false);
     burst();
     expect(kicks.count).toBe(2);
     queue.transmit(new PacketBatch(1, pool));
