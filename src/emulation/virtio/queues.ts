@@ -5,8 +5,8 @@ import { splitLayout } from '../../datasheet/virtio/split-ring.ts';
 import type { VirtioContext } from './context.ts';
 import { createDeviceQueue } from './create-device-queue.ts';
 import type { DeviceQueue } from './device-queue.ts';
-import { clearVector, type VectorChoice } from './interrupts.ts';
 import type { Negotiation } from './negotiation.ts';
+import { clearVector, type VectorChoice } from './pci/interrupts.ts';
 import type { VirtioNetRule } from './rules.ts';
 import type { DeviceStatus } from './status.ts';
 

@@ -14,8 +14,8 @@ import { NET_CONFIG } from '../../../src/datasheet/virtio/net.ts';
 import { CAPABILITY, COMMON, LEGACY } from '../../../src/datasheet/virtio/pci.ts';
 import { EmulatedPciDevice } from '../../../src/emulation/emulated-device.ts';
 import { msixCapability } from '../../../src/emulation/msix-capability.ts';
-import { VIRTIO_CAPABILITIES, WINDOW_DATA } from '../../../src/emulation/virtio/config.ts';
 import type { VirtioNetOptions } from '../../../src/emulation/virtio/options.ts';
+import { VIRTIO_CAPABILITIES, WINDOW_DATA } from '../../../src/emulation/virtio/pci/config.ts';
 import type { PciDevice } from '../../../src/pci/pci-device.ts';
 import { frameTo, legacyLab, MAC, macOf, modernLab } from './test-driver.ts';
 

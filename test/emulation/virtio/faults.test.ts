@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { NET_CONFIG } from '../../../src/datasheet/virtio/net.ts';
 import { CAPABILITY, NO_VECTOR } from '../../../src/datasheet/virtio/pci.ts';
-import { VIRTIO_CAPABILITIES } from '../../../src/emulation/virtio/config.ts';
+import { VIRTIO_CAPABILITIES } from '../../../src/emulation/virtio/pci/config.ts';
 import { frameTo, MAC, modernLab } from './test-driver.ts';
 
 const NEEDS_RESET = 64;

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EmulatedDomain } from '../../../src/emulation/index.ts';
-import { LEGACY_BAR, MODERN_BAR, MSIX_BAR, STRUCTURES } from '../../../src/emulation/virtio/config.ts';
+import { LEGACY_BAR, MODERN_BAR, MSIX_BAR, STRUCTURES } from '../../../src/emulation/virtio/pci/config.ts';
 import { VIRTIO_NET_RULES } from '../../../src/emulation/virtio/rules.ts';
 import { frameTo, type Lab, legacyLab, MAC, modernLab } from './test-driver.ts';
 

@@ -10,7 +10,7 @@ import {
 } from '../../../src/datasheet/virtio/features.ts';
 import { CONTROL } from '../../../src/datasheet/virtio/net.ts';
 import { LEGACY, NO_VECTOR } from '../../../src/datasheet/virtio/pci.ts';
-import { VIRTIO_CAPABILITIES, WINDOW_DATA } from '../../../src/emulation/virtio/config.ts';
+import { VIRTIO_CAPABILITIES, WINDOW_DATA } from '../../../src/emulation/virtio/pci/config.ts';
 import { DEVICE_RULES, VIRTIO_NET_RULES } from '../../../src/emulation/virtio/rules.ts';
 import { frameTo, type Lab, legacyLab, MAC, modernLab } from './test-driver.ts';
 import type { ModernInterface } from './test-interfaces.ts';

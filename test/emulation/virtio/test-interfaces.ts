@@ -1,7 +1,7 @@
 /** The two ways to a virtio-net device over PCI, register by register: for tests of the model. */
 import type { FeatureSet } from '../../../src/datasheet/virtio/features.ts';
 import { COMMON, LEGACY, NO_VECTOR } from '../../../src/datasheet/virtio/pci.ts';
-import { MODERN_BAR, STRUCTURES } from '../../../src/emulation/virtio/config.ts';
+import { MODERN_BAR, STRUCTURES } from '../../../src/emulation/virtio/pci/config.ts';
 import { addressHigh, addressLow } from '../../../src/memory/dma-memory.ts';
 import type { PciDevice } from '../../../src/pci/pci-device.ts';
 import type { TestQueue } from './test-queue.ts';

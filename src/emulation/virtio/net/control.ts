@@ -1,10 +1,10 @@
 /** The control queue (virtio 1.2, section 5.1.6.5): takes commands, has them done, and acknowledges each. */
-import { CONTROL_ERROR, CONTROL_OK } from '../../datasheet/virtio/net.ts';
-import type { Chain } from './chain.ts';
-import type { VirtioContext } from './context.ts';
+import { CONTROL_ERROR, CONTROL_OK } from '../../../datasheet/virtio/net.ts';
+import type { Chain } from '../chain.ts';
+import type { VirtioContext } from '../context.ts';
+import type { DeviceQueue } from '../device-queue.ts';
+import type { Negotiation } from '../negotiation.ts';
 import { type ControlTarget, controlCommand, type Refusal } from './control-commands.ts';
-import type { DeviceQueue } from './device-queue.ts';
-import type { Negotiation } from './negotiation.ts';
 
 const HEADER_BYTES = 2;
 /** More than any command needs: tables of 64 addresses each. Longer ones are refused. */

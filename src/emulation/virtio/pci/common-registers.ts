@@ -1,14 +1,14 @@
 /** The common configuration of the modern interface (virtio 1.2, section 4.1.4.3). */
-import { STATUS_DRIVER, STATUS_FEATURES_OK } from '../../datasheet/virtio/features.ts';
-import { COMMON } from '../../datasheet/virtio/pci.ts';
-import type { AccessBytes } from '../device-model.ts';
-import type { VirtioContext } from './context.ts';
+import { STATUS_DRIVER, STATUS_FEATURES_OK } from '../../../datasheet/virtio/features.ts';
+import { COMMON } from '../../../datasheet/virtio/pci.ts';
+import type { AccessBytes } from '../../device-model.ts';
+import type { VirtioContext } from '../context.ts';
+import type { Negotiation } from '../negotiation.ts';
+import type { NetConfig } from '../net/net-config.ts';
+import type { Queues } from '../queues.ts';
+import type { DeviceStatus } from '../status.ts';
 import { FieldSpace, type FieldWatcher, type RegisterField } from './field-space.ts';
 import type { VirtioInterrupts } from './interrupts.ts';
-import type { Negotiation } from './negotiation.ts';
-import type { NetConfig } from './net-config.ts';
-import type { Queues } from './queues.ts';
-import type { DeviceStatus } from './status.ts';
 
 /** What both interfaces lead to. */
 export interface DeviceParts {

@@ -1,7 +1,7 @@
 /** The link: it follows the wire, and tells of changes by configuration (virtio 1.2, sections 5.1.4 and 5.1.6.5.4). */
-import { NET_STATUS_ANNOUNCE, NET_STATUS_LINK_UP } from '../../datasheet/virtio/net.ts';
-import type { WireEnd } from '../wire.ts';
-import type { VirtioContext } from './context.ts';
+import { NET_STATUS_ANNOUNCE, NET_STATUS_LINK_UP } from '../../../datasheet/virtio/net.ts';
+import type { WireEnd } from '../../wire.ts';
+import type { VirtioContext } from '../context.ts';
 import type { NetConfig } from './net-config.ts';
 
 export class Link {

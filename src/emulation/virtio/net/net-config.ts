@@ -1,9 +1,9 @@
 /** The device's own configuration (virtio 1.2, sections 2.5 and 5.1.4), behind both interfaces. */
-import { type FeatureName, hasFeature } from '../../datasheet/virtio/features.ts';
-import { DUPLEX_FULL, NET_CONFIG, NET_CONFIG_BYTES, SPEED_UNKNOWN } from '../../datasheet/virtio/net.ts';
-import type { AccessBytes } from '../device-model.ts';
-import type { VirtioContext } from './context.ts';
-import { FieldSpace, type FieldWatcher, type RegisterField } from './field-space.ts';
+import { type FeatureName, hasFeature } from '../../../datasheet/virtio/features.ts';
+import { DUPLEX_FULL, NET_CONFIG, NET_CONFIG_BYTES, SPEED_UNKNOWN } from '../../../datasheet/virtio/net.ts';
+import type { AccessBytes } from '../../device-model.ts';
+import type { VirtioContext } from '../context.ts';
+import { FieldSpace, type FieldWatcher, type RegisterField } from '../pci/field-space.ts';
 
 const MAC_BYTES = 6;
 const DUPLEX_UNKNOWN = 0xff;

@@ -4,8 +4,8 @@ import {
   VIRTIO_NET_TRANSITIONAL_ID,
   VIRTIO_TYPE_NET,
   VIRTIO_VENDOR_ID,
-} from '../../datasheet/virtio/devices.ts';
-import { NET_CONFIG_BYTES } from '../../datasheet/virtio/net.ts';
+} from '../../../datasheet/virtio/devices.ts';
+import { NET_CONFIG_BYTES } from '../../../datasheet/virtio/net.ts';
 import {
   CAPABILITY,
   CAPABILITY_BYTES,
@@ -17,11 +17,11 @@ import {
   COMMON_BYTES,
   NOTIFY_CAPABILITY_BYTES,
   PCI_CAPABILITY_VENDOR,
-} from '../../datasheet/virtio/pci.ts';
-import { CLASS_ETHERNET, ConfigBuilder } from '../config-builder.ts';
-import type { ConfigSpace } from '../config-space.ts';
-import type { MsixCapability } from '../msix-capability.ts';
-import type { VirtioKind } from './options.ts';
+} from '../../../datasheet/virtio/pci.ts';
+import { CLASS_ETHERNET, ConfigBuilder } from '../../config-builder.ts';
+import type { ConfigSpace } from '../../config-space.ts';
+import type { MsixCapability } from '../../msix-capability.ts';
+import type { VirtioKind } from '../options.ts';
 
 export const PCI_STATUS = 0x06;
 /** The interrupt line is asserted, or would be if the command register let it (PCI 3.0, section 6.2.3). */

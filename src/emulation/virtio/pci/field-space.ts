@@ -2,7 +2,7 @@
  * Registers of different widths: a field answers to accesses at its own offset and as wide as itself, and to no others
  * (virtio 1.2, section 4.1.3.1).
  */
-import type { AccessBytes } from '../device-model.ts';
+import type { AccessBytes } from '../../device-model.ts';
 
 export interface RegisterField {
   readonly name: string;

@@ -1,5 +1,5 @@
 /** The device's BARs: which access goes where (virtio 1.2, sections 4.1.4 and 4.1.5.2). */
-import type { AccessBytes, ModelBar } from '../device-model.ts';
+import type { AccessBytes, ModelBar } from '../../device-model.ts';
 import { CommonRegisters, type DeviceParts } from './common-registers.ts';
 import {
   LEGACY_BAR,

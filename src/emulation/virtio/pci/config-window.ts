@@ -2,11 +2,11 @@
  * What of PCI configuration space is alive: the window through which a driver reaches the structures without any BAR
  * (virtio 1.2, section 4.1.4.9), and capabilities that a fault has garbled.
  */
-import { CAPABILITY } from '../../datasheet/virtio/pci.ts';
-import type { RegisterAccess } from '../bar-registers.ts';
-import type { AccessBytes } from '../device-model.ts';
+import { CAPABILITY } from '../../../datasheet/virtio/pci.ts';
+import type { RegisterAccess } from '../../bar-registers.ts';
+import type { AccessBytes } from '../../device-model.ts';
+import type { VirtioContext } from '../context.ts';
 import { FIRST_CAPABILITY, MODERN_BAR, STRUCTURES, VIRTIO_CAPABILITIES, WINDOW_DATA } from './config.ts';
-import type { VirtioContext } from './context.ts';
 
 const { common, notify, isr, device, window } = VIRTIO_CAPABILITIES;
 

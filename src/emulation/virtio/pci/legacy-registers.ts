@@ -1,7 +1,7 @@
 /** The legacy interface: ports in BAR 0 (virtio 1.2, section 4.1.4.10). */
-import { STATUS_DRIVER, STATUS_DRIVER_OK } from '../../datasheet/virtio/features.ts';
-import { LEGACY, LEGACY_CONFIG, LEGACY_CONFIG_MSIX } from '../../datasheet/virtio/pci.ts';
-import type { AccessBytes } from '../device-model.ts';
+import { STATUS_DRIVER, STATUS_DRIVER_OK } from '../../../datasheet/virtio/features.ts';
+import { LEGACY, LEGACY_CONFIG, LEGACY_CONFIG_MSIX } from '../../../datasheet/virtio/pci.ts';
+import type { AccessBytes } from '../../device-model.ts';
 import type { DeviceParts } from './common-registers.ts';
 import { FieldSpace, type FieldWatcher, type RegisterField } from './field-space.ts';
 

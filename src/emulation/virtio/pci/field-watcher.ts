@@ -1,6 +1,7 @@
 /** What the judge hears of accesses to registers. */
+
+import type { VirtioNetJudge } from '../rules.ts';
 import type { FieldWatcher } from './field-space.ts';
-import type { VirtioNetJudge } from './rules.ts';
 
 export function fieldWatcher(judge: VirtioNetJudge): FieldWatcher {
   return {

@@ -1,8 +1,8 @@
 /** What control commands do (virtio 1.2, section 5.1.6.5): each with its feature and the length of its data. */
-import type { FeatureName } from '../../datasheet/virtio/features.ts';
-import { CONTROL, type ControlName } from '../../datasheet/virtio/net.ts';
+import type { FeatureName } from '../../../datasheet/virtio/features.ts';
+import { CONTROL, type ControlName } from '../../../datasheet/virtio/net.ts';
+import type { VirtioNetRule } from '../rules.ts';
 import { type FilterSwitch, type ReceiveFilter, SWITCHES } from './filter.ts';
-import type { VirtioNetRule } from './rules.ts';
 
 const MAC_BYTES = 6;
 const COUNT_BYTES = 4;

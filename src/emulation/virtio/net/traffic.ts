@@ -2,16 +2,16 @@
  * Frames between the wire and the pairs of queues (virtio 1.2, sections 5.1.6.2 … 5.1.6.4): which pair, whether at all, and
  * whom to tell. It is the sink that the wire hands its frames to.
  */
-import type { FeatureSet } from '../../datasheet/virtio/features.ts';
-import type { FrameSink, WireEnd } from '../wire.ts';
-import type { VirtioContext } from './context.ts';
-import type { DeviceQueue } from './device-queue.ts';
+import type { FeatureSet } from '../../../datasheet/virtio/features.ts';
+import type { FrameSink, WireEnd } from '../../wire.ts';
+import type { VirtioContext } from '../context.ts';
+import type { DeviceQueue } from '../device-queue.ts';
+import { SMALLEST_FRAME } from '../net-header.ts';
+import { NetReceive } from '../net-receive.ts';
+import { NetTransmit } from '../net-transmit.ts';
+import type { VirtioInterrupts } from '../pci/interrupts.ts';
+import type { QueueSlot } from '../queues.ts';
 import type { ReceiveFilter } from './filter.ts';
-import type { VirtioInterrupts } from './interrupts.ts';
-import { SMALLEST_FRAME } from './net-header.ts';
-import { NetReceive } from './net-receive.ts';
-import { NetTransmit } from './net-transmit.ts';
-import type { QueueSlot } from './queues.ts';
 import type { Steering } from './steering.ts';
 
 const ETHERNET_HEADER = 14;

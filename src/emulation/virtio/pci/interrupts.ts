@@ -2,11 +2,11 @@
  * Interrupts (virtio 1.2, sections 4.1.4.5, 4.1.5.1.2, 4.1.5.3 and 4.1.5.4): messages by the vectors that the driver chose,
  * or one line whose causes are in the ISR status.
  */
-import { ISR_CONFIG, ISR_QUEUE, NO_VECTOR } from '../../datasheet/virtio/pci.ts';
-import { PCI_COMMAND, PCI_COMMAND_INTX_DISABLE } from '../../pci/pci-device.ts';
-import { MsixTable } from '../msix-table.ts';
+import { ISR_CONFIG, ISR_QUEUE, NO_VECTOR } from '../../../datasheet/virtio/pci.ts';
+import { PCI_COMMAND, PCI_COMMAND_INTX_DISABLE } from '../../../pci/pci-device.ts';
+import { MsixTable } from '../../msix-table.ts';
+import type { VirtioContext } from '../context.ts';
 import { msixLayout, PCI_STATUS, STATUS_INTERRUPT } from './config.ts';
-import type { VirtioContext } from './context.ts';
 
 /** A vector that the driver may choose. */
 export interface VectorChoice {
