@@ -1,5 +1,6 @@
-// Unix socket pairs, and messages that carry descriptors.
+// Unix sockets, and messages that carry descriptors.
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <array>
 #include <cstring>
@@ -28,6 +29,57 @@ static Napi::Value SocketPair(const Napi::CallbackInfo& info) {
   pair.Set(uint32_t{0}, ends[0]);
   pair.Set(uint32_t{1}, ends[1]);
   return pair;
+}
+
+/** A socket file's path, with the room for its zero. */
+static std::string SocketPath(const Arguments& arguments) {
+  if (!arguments[0].IsString()) throw arguments.WrongType("path must be a string");
+  std::string path = arguments[0].As<Napi::String>().Utf8Value();
+  if (!path.empty() && path.size() < sizeof sockaddr_un{}.sun_path && path.find('\0') == std::string::npos) return path;
+  throw arguments.OutOfRange("path must have 1 to 107 bytes, none of them 0");
+}
+
+static sockaddr_un SocketAddress(const std::string& path) {
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+/** A new stream socket after `step` (bind, connect) has taken it to the file at `path`. */
+template <typename Step>
+static OwnedDescriptor SocketAt(Napi::Env env, const std::string& path, int flags, const char* call, Step step) {
+  OwnedDescriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+  if (made.Get() < 0) throw SystemError(env, errno, "socket");
+  const sockaddr_un address = SocketAddress(path);
+  const auto generic = reinterpret_cast<const sockaddr*>(&address);
+  if (RetryInterrupted([&] { return step(made.Get(), generic, sizeof address); }) != 0) {
+    throw SystemError(env, errno, call, path);
+  }
+  return made;
+}
+
+static Napi::Value Listen(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info, "listen");
+  const std::string path = SocketPath(arguments);
+  const auto backlog = static_cast<int>(arguments.Integer(1, "backlog", 1, kMaxInt32));
+  OwnedDescriptor made = SocketAt(info.Env(), path, SOCK_NONBLOCK, "bind", bind);
+  if (listen(made.Get(), backlog) != 0) throw SystemError(info.Env(), errno, "listen", path);
+  return MadeDescriptor(info.Env(), made.Release());
+}
+
+static Napi::Value Accept(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info, "accept");
+  const int descriptor = arguments.Descriptor(0);
+  const int made =
+      RetryInterrupted([&] { return accept4(descriptor, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK); });
+  if (made == -1 && !WouldBlock(errno)) throw DescriptorError(info.Env(), errno, "accept", descriptor);
+  return made == -1 ? Napi::Number::New(info.Env(), -1) : MadeDescriptor(info.Env(), made);
+}
+
+static Napi::Value Connect(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info, "connect");
+  return MadeDescriptor(info.Env(), SocketAt(info.Env(), SocketPath(arguments), 0, "connect", connect).Release());
 }
 
 static Napi::Value SendMessage(const Napi::CallbackInfo& info) {
@@ -106,6 +158,9 @@ static Napi::Value ReceiveMessage(const Napi::CallbackInfo& info) {
 
 void ExportMessages(Napi::Object exports) {
   Export(exports, "socketPair", SocketPair);
+  Export(exports, "listen", Listen);
+  Export(exports, "accept", Accept);
+  Export(exports, "connect", Connect);
   Export(exports, "sendmsg", SendMessage);
   Export(exports, "recvmsg", ReceiveMessage);
 }

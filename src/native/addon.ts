@@ -81,7 +81,7 @@ export interface Addon {
    */
   tryLock(descriptor: number): boolean;
   /**
-   * Closes a descriptor that one of these calls made. Those of `eventfd`, `epollCreate` and `memfdCreate` are closed on the
+   * Closes a descriptor that one of these calls made. Those of `eventfd`, `epollCreate`, `memfdCreate`, `listen`, `accept` and `connect` are closed on the
    * thread that made them; the end of a worker closes what it has left. (Those from `fs` go back to `fs`: in a worker it keeps account of
    * its own, and warns about others.)
    */
@@ -111,6 +111,12 @@ export interface Addon {
 
   /** A connected pair of Unix sockets of `type` (`SOCK_STREAM` or `SOCK_SEQPACKET`, `| SOCK_NONBLOCK`), close-on-exec. */
   socketPair(type: number): [number, number];
+  /** A new stream socket, non-blocking, that listens at the socket file `path` (at most 107 bytes), which it makes. */
+  listen(path: string, backlog: number): number;
+  /** The next connection to a listening socket, non-blocking; −1 if there is none yet. */
+  accept(descriptor: number): number;
+  /** A new stream socket, connected to the socket file `path`. */
+  connect(path: string): number;
   /** Sends `data` (at least a byte) with `descriptors` attached; the count of bytes sent, or −1 where it would block. */
   sendmsg(descriptor: number, data: Uint8Array, descriptors: readonly number[]): number;
   /**

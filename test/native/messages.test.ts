@@ -1,7 +1,8 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { addon } from '../../src/native/addon.ts';
-import { openDescriptors } from '../support/process.ts';
+import { openDescriptors, temporaryDirectory } from '../support/process.ts';
 
 const native = addon();
 const { SOCK_NONBLOCK, SOCK_SEQPACKET, SOCK_STREAM } = native.constants;
@@ -97,6 +98,30 @@ describe('messages', () => {
     expect(sent).toBe(-1);
     native.close(far);
     expect(() => native.sendmsg(near, new Uint8Array(1), [])).toThrow(expect.objectContaining({ code: 'EPIPE' }));
+  });
+
+  it('connect through a socket file', () => {
+    const path = join(temporaryDirectory(), 'socket');
+    const listener = native.listen(path, 1);
+    expect(native.accept(listener)).toBe(-1);
+    const client = native.connect(path);
+    const server = native.accept(listener);
+    onTestFinished(() => [listener, client, server].forEach(native.close));
+    expect(native.sendmsg(client, Buffer.from('hello'), [])).toBe(5);
+    expect(native.recvmsg(server, new Uint8Array(8), 0).length).toBe(5);
+    expect(native.recvmsg(server, new Uint8Array(8), 0).length).toBe(-1);
+    for (const made of [listener, client, server]) expect(descriptorFlags(made) & O_CLOEXEC).toBe(O_CLOEXEC);
+  });
+
+  it('a socket file that is there, or is not, is named', () => {
+    const path = join(temporaryDirectory(), 'socket');
+    expect(() => native.connect(path)).toThrow(expect.objectContaining({ code: 'ENOENT', syscall: 'connect', path }));
+    native.close(native.listen(path, 1));
+    expect(() => native.listen(path, 1)).toThrow(
+      expect.objectContaining({ code: 'EADDRINUSE', syscall: 'bind', path }),
+    );
+    expect(() => native.connect(path)).toThrow(expect.objectContaining({ code: 'ECONNREFUSED' }));
+    for (const wrong of ['', 'x'.repeat(108), 'a\0b']) expect(() => native.listen(wrong, 1)).toThrow(RangeError);
   });
 
   it('an unknown kind of socket is the kernel’s to refuse', () => {
