@@ -48,6 +48,8 @@ export interface DeviceModel<OwnFault extends Fault = Fault, Rule extends string
   readonly discarded: number;
   /** Accesses to memory that is not mapped, since the device was made; each was blocked. */
   readonly dmaFaults: number;
+  /** Whether the interrupt line is asserted: it is a level, that lasts until the driver has withdrawn its causes. */
+  readonly lineAsserted: boolean;
   /** Called for each interrupt with its MSI-X vector, or 0 for the interrupt line while MSI-X is disabled. */
   set onInterrupt(handler: (vector: number) => void);
 

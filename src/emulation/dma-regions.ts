@@ -20,7 +20,13 @@ export interface DmaRegion {
   readonly copier: FrameCopier;
 }
 
-function region(address: number, memory: ArrayBuffer | SharedArrayBuffer, size: number, pageSize: number): DmaRegion {
+/** The first `size` bytes of `memory`, seen at `address`. */
+export function dmaRegion(
+  address: number,
+  memory: ArrayBuffer | SharedArrayBuffer,
+  size: number,
+  pageSize: number,
+): DmaRegion {
   const bytes = new Uint8Array(memory, 0, size);
   const words = new Int32Array(memory, 0, size >>> 2);
   const copier = new FrameCopier(bytes);
@@ -28,7 +34,7 @@ function region(address: number, memory: ArrayBuffer | SharedArrayBuffer, size: 
 }
 
 /** A region without memory, where translations begin. */
-export const NOWHERE = region(0, new ArrayBuffer(0), 0, 1);
+export const NOWHERE = dmaRegion(0, new ArrayBuffer(0), 0, 1);
 
 /** Whether a buffer's bytes lie on more than one page, of which only each is contiguous for a device. */
 export function crossesPage(region: DmaRegion, offset: number, length: number): boolean {
@@ -36,10 +42,12 @@ export function crossesPage(region: DmaRegion, offset: number, length: number): 
 }
 
 export class DmaRegions {
+  /** Where memory is found that is in no region: it must be fetched first. Default: nowhere. */
+  elsewhere: (address: number, length: number) => DmaRegion | undefined = () => undefined;
   readonly #regions: DmaRegion[] = [];
 
   add(address: number, memory: ArrayBuffer | SharedArrayBuffer, size: number, pageSize: number): void {
-    this.#regions.push(region(address, memory, size, pageSize));
+    this.#regions.push(dmaRegion(address, memory, size, pageSize));
   }
 
   /** Removes the region that begins at `address`; false if there is none. */
@@ -57,6 +65,6 @@ export class DmaRegions {
       const offset = address - candidate.address;
       if (offset >= 0 && offset + length <= candidate.size) return candidate;
     }
-    return undefined;
+    return this.elsewhere(address, length);
   }
 }

@@ -28,10 +28,16 @@ export interface MsixCapability {
 
 /** Undefined if the device has none. */
 export function msixCapability(config: PciConfigSpace): MsixCapability | undefined {
+  const at = findCapability(config, MSIX_CAPABILITY_ID);
+  return at === undefined ? undefined : readCapability(config, at);
+}
+
+/** Where the capability with this identifier lies in configuration space; undefined if the device has none. */
+export function findCapability(config: PciConfigSpace, id: number): number | undefined {
   if ((config.read16(STATUS) & STATUS_CAPABILITIES) === 0) return undefined;
   let at = config.read8(FIRST_CAPABILITY) & ~3;
   for (let i = 0; at !== 0 && i < MAXIMUM_CAPABILITIES; i++) {
-    if (config.read8(at) === MSIX_CAPABILITY_ID) return readCapability(config, at);
+    if (config.read8(at) === id) return at;
     at = config.read8(at + 1) & ~3;
   }
   return undefined;

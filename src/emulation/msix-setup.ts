@@ -1,5 +1,6 @@
 /** What a kernel does to switch MSI-X on, before a driver sees its first interrupt. */
 import type { PciConfigSpace } from '../pci/pci-device.ts';
+import type { RegisterAccess } from './bar-registers.ts';
 import { MSIX_ENABLE, type MsixCapability } from './msix-capability.ts';
 
 const ENTRY_BYTES = 16;
@@ -18,7 +19,22 @@ export interface MsixTarget {
 export function setUpMsix({ config, capability, write }: MsixTarget, vectors: number): void {
   const disabled = config.read16(capability.control) & ~MSIX_ENABLE;
   for (let vector = 0; vector < capability.vectors; vector++) {
-    write(capability.table + vector * ENTRY_BYTES + VECTOR_CONTROL, vector < vectors ? 0 : MASKED);
+    write(vectorControl(capability, vector), vector < vectors ? 0 : MASKED);
   }
   config.write16(capability.control, vectors > 0 ? disabled | MSIX_ENABLE : disabled);
+}
+
+/** Masks a vector in the table, or unmasks it, which sends what is pending. */
+export function maskMsixVector(
+  access: RegisterAccess,
+  capability: MsixCapability,
+  vector: number,
+  masked: boolean,
+): void {
+  access.write(capability.bar, vectorControl(capability, vector), 4, masked ? MASKED : 0);
+}
+
+/** Byte offset of a vector's control word in the BAR. */
+function vectorControl({ table }: MsixCapability, vector: number): number {
+  return table + vector * ENTRY_BYTES + VECTOR_CONTROL;
 }

@@ -1,0 +1,118 @@
+/** The memory that a client lets the device reach: mapped where it came with a descriptor, else fetched by messages. */
+import { fstatSync } from 'node:fs';
+import { errorMessage, systemErrorCode } from '../../errors.ts';
+import { addon } from '../../native/addon.ts';
+import { DMA_WRITABLE } from '../../pci/vfio-user/payloads.ts';
+import type { DmaRegions } from '../dma-regions.ts';
+import { type MemoryMessages, MessageMemory } from './message-memory.ts';
+import { Refusal } from './refusal.ts';
+
+/** A client's DMA_MAP. */
+export interface ClientMapping {
+  /** The device's address of it. */
+  readonly address: number;
+  readonly size: number;
+  /** Where it begins in its file. */
+  readonly offset: number;
+  readonly flags: number;
+}
+
+interface Mapped {
+  readonly address: number;
+  readonly size: number;
+  /** Mapped memory by the device's address of it; none if it is fetched by messages. */
+  readonly chunks: ReadonlyMap<number, ArrayBuffer>;
+}
+
+/**
+ * Offsets into a region are small integers in the models, so larger memory is several regions. Each goes on for a while
+ * where the next begins already, so that no ring or buffer falls between two.
+ */
+const CHUNK = 2 ** 30;
+const OVERLAP = 2 ** 20;
+const NO_BORDER = 2 ** 31;
+const LARGEST_ADDRESS = 2 ** 52;
+const MAXIMUM_MAPPINGS = 4096;
+
+export class ClientMemory {
+  readonly #regions: DmaRegions;
+  readonly #unmapped: MessageMemory;
+  readonly #mapped = new Map<number, Mapped>();
+
+  /** Fills `regions`, which are the device's. */
+  constructor(regions: DmaRegions, messages: MemoryMessages) {
+    this.#regions = regions;
+    this.#unmapped = new MessageMemory(messages);
+    regions.elsewhere = (address, length) => this.#unmapped.find(address, length);
+  }
+
+  /** `descriptor`, if any, stays the caller's to close. Throws `Refusal`. */
+  map(mapping: ClientMapping, descriptor: number | undefined): void {
+    this.#check(mapping);
+    const { address, size, flags } = mapping;
+    const writable = (flags & DMA_WRITABLE) !== 0;
+    // What the device must not write cannot be mapped: JavaScript knows no read-only memory.
+    const chunks = descriptor !== undefined && writable ? mapChunks(mapping, descriptor) : new Map();
+    for (const [at, memory] of chunks) this.#regions.add(at, memory, memory.byteLength, NO_BORDER);
+    if (chunks.size === 0) this.#unmapped.add({ address, size, writable });
+    this.#mapped.set(address, { address, size, chunks });
+  }
+
+  /** Throws `Refusal` unless exactly this was mapped. */
+  unmap(address: number, size: number): void {
+    const mapped = this.#mapped.get(address);
+    if (mapped?.size !== size) {
+      throw new Refusal('ENOENT', `DMA_UNMAP of ${size} bytes at 0x${address.toString(16)}, which were not mapped`);
+    }
+    this.#release(mapped);
+  }
+
+  /** Takes everything back. */
+  clear(): void {
+    for (const mapped of this.#mapped.values()) this.#release(mapped);
+    this.#unmapped.clear();
+  }
+
+  /** The device has done some work: its changes go to the client. */
+  flush(): void {
+    this.#unmapped.flush();
+  }
+
+  #release({ address, chunks }: Mapped): void {
+    this.#mapped.delete(address);
+    this.#unmapped.remove(address);
+    for (const [at, memory] of chunks) {
+      this.#regions.remove(at);
+      addon().munmap(memory);
+    }
+  }
+
+  #check({ address, size }: ClientMapping): void {
+    const where = `DMA_MAP of ${size} bytes at 0x${address.toString(16)}`;
+    if (size === 0 || address + size > LARGEST_ADDRESS) throw new Refusal('EINVAL', `${where}: out of range`);
+    if (this.#mapped.size >= MAXIMUM_MAPPINGS) throw new Refusal('ENOSPC', `${where}: ${MAXIMUM_MAPPINGS} are there`);
+    for (const other of this.#mapped.values()) {
+      if (address < other.address + other.size && other.address < address + size) {
+        throw new Refusal('EEXIST', `${where}: something is mapped there already`);
+      }
+    }
+  }
+}
+
+/** Throws `Refusal`, with nothing mapped. None if the file may only be read. */
+function mapChunks({ address, size, offset }: ClientMapping, descriptor: number): Map<number, ArrayBuffer> {
+  const { MAP_SHARED } = addon().constants;
+  const chunks = new Map<number, ArrayBuffer>();
+  try {
+    if (!fstatSync(descriptor).isFile()) throw new Error('memory must be that of a file (memfd, shm, hugetlbfs)');
+    for (let at = 0; at < size; at += CHUNK) {
+      const length = Math.min(size - at, CHUNK + OVERLAP);
+      chunks.set(address + at, addon().mmap(descriptor, length, offset + at, MAP_SHARED));
+    }
+  } catch (error) {
+    for (const memory of chunks.values()) addon().munmap(memory);
+    if (systemErrorCode(error) === 'EACCES') return new Map();
+    throw new Refusal('EINVAL', `DMA_MAP of ${size} bytes at 0x${address.toString(16)}: ${errorMessage(error)}`);
+  }
+  return chunks;
+}

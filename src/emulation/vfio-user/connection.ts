@@ -1,0 +1,179 @@
+/** A client of a served device: answers its requests, and asks it for memory that came without a descriptor. */
+import { errorMessage } from '../../errors.ts';
+import { addon } from '../../native/addon.ts';
+import { closeDescriptors } from '../../pci/vfio-user/descriptors.ts';
+import { END, type Message } from '../../pci/vfio-user/message-reader.ts';
+import { MessageSocket } from '../../pci/vfio-user/message-socket.ts';
+import { dmaAccess } from '../../pci/vfio-user/payloads.ts';
+import {
+  COMMAND,
+  commandName,
+  FLAG_ERROR,
+  FLAG_NO_REPLY,
+  FLAG_TYPE,
+  malformed,
+  TYPE_REPLY,
+} from '../../pci/vfio-user/protocol.ts';
+import type { MemoryMessages } from './message-memory.ts';
+import { Refusal } from './refusal.ts';
+import { answer, MAXIMUM_DESCRIPTORS } from './requests.ts';
+import type { ServedDevice } from './served-device.ts';
+
+/** Messages handled before the device gets to work again. */
+const BURST = 64;
+/** How long a client may take to deliver its own memory. QEMU itself waits as long for others. */
+const PATIENCE_MILLISECONDS = 5000;
+
+export class Connection implements MemoryMessages {
+  readonly #socket: MessageSocket;
+  readonly #device: ServedDevice;
+  readonly #warn: (message: string) => void;
+  readonly #epoll = addon().epollCreate();
+  #greeted = false;
+  #ended: string | undefined;
+  /** The reply that `#ask` waits for, by its number, and what came. */
+  #awaited = -1;
+  #delivered: Uint8Array | undefined;
+
+  /** `socket`: a connected one, closed with this. `warn` is told of requests that were refused. */
+  constructor(socket: number, device: ServedDevice, warn: (message: string) => void) {
+    const { EPOLL_CTL_ADD, EPOLLIN } = addon().constants;
+    this.#socket = new MessageSocket(socket, MAXIMUM_DESCRIPTORS);
+    this.#device = device;
+    this.#warn = warn;
+    device.messages = this;
+    addon().epollControl(this.#epoll, EPOLL_CTL_ADD, socket, EPOLLIN);
+  }
+
+  /** Why it is over; undefined while it is not. Who sees it calls `close`. */
+  get ended(): string | undefined {
+    return this.#ended;
+  }
+
+  /** Handles what has come; returns the number of messages. */
+  poll(): number {
+    let handled = 0;
+    while (handled < BURST && this.#handleNext()) handled++;
+    return handled;
+  }
+
+  read(address: number, length: number): Uint8Array | undefined {
+    const payload = this.#ask(COMMAND.DMA_READ, dmaAccess.encode({ address, count: length }));
+    if (!payload) return undefined;
+    try {
+      const { count } = dmaAccess.decode(payload);
+      if (count !== length) throw malformed(`DMA_READ: asked for ${length} bytes, got ${count}`);
+      return dmaAccess.data(payload, length);
+    } catch (error) {
+      this.#end(errorMessage(error));
+      return undefined;
+    }
+  }
+
+  write(address: number, bytes: Uint8Array): void {
+    this.#ask(COMMAND.DMA_WRITE, dmaAccess.encode({ address, count: bytes.length }, bytes));
+  }
+
+  /** Takes from the device what is the client's, and resets it. Idempotent. */
+  close(): void {
+    this.#end('closed by the server');
+    if (this.#device.messages !== this) return;
+    this.#device.release();
+    addon().close(this.#epoll);
+    this.#socket.close();
+  }
+
+  /** Handles a message if one has come; whether it did. */
+  #handleNext(): boolean {
+    if (this.#ended !== undefined) return false;
+    try {
+      this.#socket.flush();
+      // Who does not read answers gets no more of them.
+      if (this.#socket.congested) return false;
+      const message = this.#socket.receive();
+      if (message === undefined) return false;
+      if (message === END) this.#end('the client has closed it');
+      else this.#handle(message);
+      return message !== END;
+    } catch (error) {
+      this.#end(errorMessage(error));
+      return false;
+    }
+  }
+
+  #handle(message: Message): void {
+    try {
+      if ((message.flags & FLAG_TYPE) === TYPE_REPLY) this.#takeReply(message);
+      else this.#handleRequest(message);
+    } finally {
+      closeDescriptors(message.descriptors);
+    }
+  }
+
+  #handleRequest(message: Message): void {
+    const wantsReply = (message.flags & FLAG_NO_REPLY) === 0;
+    const greets = message.command === COMMAND.VERSION;
+    if (greets === this.#greeted) {
+      throw malformed(greets ? 'VERSION came twice' : `${commandName(message.command)} came before VERSION`);
+    }
+    try {
+      const { reply, afterwards } = answer(this.#device, message);
+      if (message.descriptors.length > 0) {
+        throw malformed(`${commandName(message.command)} came with ${message.descriptors.length} descriptors too many`);
+      }
+      this.#greeted = true;
+      if (wantsReply) this.#socket.reply(message, reply);
+      afterwards?.();
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.#warn(`refused: ${error.message}`);
+      if (wantsReply) this.#socket.refuse(message, error.errno);
+    }
+    this.#device.interrupts.announce();
+  }
+
+  #takeReply(message: Message): void {
+    if (message.id !== this.#awaited) throw malformed(`${commandName(message.command)}: a reply to nothing`);
+    if (message.descriptors.length > 0) throw malformed(`${commandName(message.command)}: a reply with descriptors`);
+    this.#awaited = -1;
+    // A client that cannot reach its own memory has a device that cannot either.
+    if ((message.flags & FLAG_ERROR) === 0) this.#delivered = message.payload.slice();
+  }
+
+  /**
+   * The payload of the client's reply; undefined if there is none. The client may itself be waiting for an answer, or have
+   * sent what comes before its reply: requests are handled meanwhile.
+   */
+  #ask(command: number, payload: Uint8Array): Uint8Array | undefined {
+    if (this.#ended !== undefined) return undefined;
+    try {
+      this.#delivered = undefined;
+      this.#awaited = this.#socket.request(command, payload);
+    } catch (error) {
+      this.#end(errorMessage(error));
+      return undefined;
+    }
+    const deadline = performance.now() + PATIENCE_MILLISECONDS;
+    while (this.#awaited >= 0 && this.#ended === undefined) {
+      if (this.#handleNext()) continue;
+      const left = deadline - performance.now();
+      if (left <= 0) this.#end(`the client did not answer ${commandName(command)} for ${PATIENCE_MILLISECONDS} ms`);
+      else this.#wait(left);
+    }
+    return this.#delivered;
+  }
+
+  /** Until something comes, or there is room for what waits to be sent. */
+  #wait(milliseconds: number): void {
+    const { EPOLL_CTL_MOD, EPOLLIN, EPOLLOUT } = addon().constants;
+    const events = this.#socket.congested ? EPOLLOUT : EPOLLIN;
+    addon().epollControl(this.#epoll, EPOLL_CTL_MOD, this.#socket.descriptor, events);
+    addon().epollWait(this.#epoll, READY, Math.ceil(milliseconds));
+  }
+
+  #end(reason: string): void {
+    this.#ended ??= reason;
+  }
+}
+
+const READY = new Int32Array(2);

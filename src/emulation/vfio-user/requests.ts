@@ -1,0 +1,133 @@
+/** What a served device answers to each request. */
+import { closeDescriptors } from '../../pci/vfio-user/descriptors.ts';
+import type { Message } from '../../pci/vfio-user/message-reader.ts';
+import {
+  DEVICE_PCI,
+  DEVICE_RESETTABLE,
+  DMA_UNMAP_ALL,
+  decodeWriteMulti,
+  deviceInfo,
+  dmaMap,
+  dmaUnmap,
+  IRQ_DATA_BOOL,
+  IRQS,
+  irqInfo,
+  irqSet,
+  NOTHING,
+  REGIONS,
+  regionAccess,
+  regionInfo,
+} from '../../pci/vfio-user/payloads.ts';
+import { COMMAND, commandName, MAXIMUM_TRANSFER } from '../../pci/vfio-user/protocol.ts';
+import { decodeVersion, encodeVersion, MAJOR, MINOR } from '../../pci/vfio-user/version.ts';
+import { Refusal } from './refusal.ts';
+import type { ServedDevice } from './served-device.ts';
+
+/** Descriptors taken with one message: eventfds of all vectors that the models have come at once. */
+export const MAXIMUM_DESCRIPTORS = 64;
+
+export interface Answer {
+  readonly reply: Uint8Array;
+  /**
+   * What is done once the reply is on its way: a client that waits for it cannot answer requests about its memory, which
+   * the device's work may lead to.
+   */
+  readonly afterwards?: () => void;
+}
+
+/** Takes the descriptors that it uses out of the message's list; what is left there are too many. */
+type Handler = (device: ServedDevice, payload: Uint8Array, descriptors: number[]) => Answer;
+
+const EMPTY: Answer = { reply: NOTHING };
+
+const HANDLERS: ReadonlyMap<number, Handler> = new Map<number, Handler>([
+  [COMMAND.VERSION, greet],
+  [COMMAND.DMA_MAP, mapMemory],
+  [COMMAND.DMA_UNMAP, unmapMemory],
+  [COMMAND.DEVICE_GET_INFO, describeDevice],
+  [COMMAND.GET_REGION_INFO, describeRegion],
+  [COMMAND.GET_IRQ_INFO, describeInterrupts],
+  [COMMAND.SET_IRQS, setInterrupts],
+  [COMMAND.REGION_READ, readRegion],
+  [COMMAND.REGION_WRITE, writeRegion],
+  [COMMAND.WRITE_MULTI, writeRegions],
+  [COMMAND.RESET, (device) => ({ reply: NOTHING, afterwards: () => device.reset() })],
+]);
+
+/** Throws `Refusal`, or `ERR_BAD_PACKET` for what breaks the protocol. */
+export function answer(device: ServedDevice, { command, payload, descriptors }: Message): Answer {
+  const handler = HANDLERS.get(command);
+  if (!handler) throw new Refusal('ENOTSUP', `${commandName(command)} is not supported`);
+  return handler(device, payload, descriptors);
+}
+
+function greet(_device: ServedDevice, payload: Uint8Array): Answer {
+  const { major, minor } = decodeVersion(payload);
+  if (major !== MAJOR)
+    throw new Refusal('EINVAL', `version ${major}.${minor} of the protocol; ${MAJOR}.${MINOR} is spoken`);
+  const limits = { maximumDescriptors: MAXIMUM_DESCRIPTORS, maximumTransfer: MAXIMUM_TRANSFER };
+  return { reply: encodeVersion({ major, minor: Math.min(minor, MINOR), ...limits }) };
+}
+
+function mapMemory({ memory }: ServedDevice, payload: Uint8Array, descriptors: number[]): Answer {
+  const mapping = dmaMap.decode(payload);
+  memory.map(mapping, descriptors[0]);
+  closeDescriptors(descriptors.splice(0, 1));
+  return EMPTY;
+}
+
+function unmapMemory({ memory }: ServedDevice, payload: Uint8Array): Answer {
+  const { flags, address, size } = dmaUnmap.decode(payload);
+  if ((flags & DMA_UNMAP_ALL) !== 0) memory.clear();
+  else memory.unmap(address, size);
+  return { reply: payload.slice() };
+}
+
+function describeDevice(_device: ServedDevice, payload: Uint8Array): Answer {
+  deviceInfo.decode(payload);
+  const flags = DEVICE_RESETTABLE | DEVICE_PCI;
+  return { reply: deviceInfo.encode({ argsz: deviceInfo.size, flags, regions: REGIONS, irqs: IRQS }) };
+}
+
+function describeRegion({ regions }: ServedDevice, payload: Uint8Array): Answer {
+  const { index } = regionInfo.decode(payload);
+  if (index >= REGIONS) throw new Refusal('EINVAL', `region ${index} of ${REGIONS}`);
+  return { reply: regionInfo.encode({ argsz: regionInfo.size, index, ...regions.info(index) }) };
+}
+
+function describeInterrupts({ interrupts }: ServedDevice, payload: Uint8Array): Answer {
+  const { index } = irqInfo.decode(payload);
+  if (index >= IRQS) throw new Refusal('EINVAL', `interrupts of kind ${index}; there are ${IRQS} kinds`);
+  return { reply: irqInfo.encode({ argsz: irqInfo.size, index, ...interrupts.info(index) }) };
+}
+
+function setInterrupts({ interrupts }: ServedDevice, payload: Uint8Array, descriptors: number[]): Answer {
+  const { flags, index, start, count } = irqSet.decode(payload);
+  if (index >= IRQS) throw new Refusal('EINVAL', `interrupts of kind ${index}; there are ${IRQS} kinds`);
+  const chosen = irqSet.data(payload, (flags & IRQ_DATA_BOOL) !== 0 ? count : 0);
+  interrupts.set({ flags, index, start, count, chosen }, descriptors);
+  return EMPTY;
+}
+
+function readRegion({ regions }: ServedDevice, payload: Uint8Array): Answer {
+  const { offset, region, count } = regionAccess.decode(payload);
+  regionAccess.data(payload, 0);
+  return { reply: regionAccess.encode({ offset, region, count }, regions.read(region, offset, count)) };
+}
+
+function writeRegion({ regions }: ServedDevice, payload: Uint8Array): Answer {
+  const { offset, region, count } = regionAccess.decode(payload);
+  const data = regionAccess.data(payload, count).slice();
+  regions.checkWrite(region, offset, count);
+  const reply = regionAccess.encode({ offset, region, count });
+  return { reply, afterwards: () => regions.write(region, offset, data) };
+}
+
+function writeRegions({ regions }: ServedDevice, payload: Uint8Array): Answer {
+  const writes = decodeWriteMulti(payload).map((write) => ({ ...write, data: write.data.slice() }));
+  for (const { region, offset, data } of writes) regions.checkWrite(region, offset, data.length);
+  const afterwards = () => {
+    for (const { region, offset, data } of writes) regions.write(region, offset, data);
+  };
+  return { reply: NOTHING, afterwards };
+}

@@ -1,0 +1,69 @@
+/** A device model as a client sees it: its regions, its interrupts, the memory that it may reach, and its time. */
+import type { DeviceModel } from '../device-model.ts';
+import { DmaRegions } from '../dma-regions.ts';
+import { createModel, type ModelKind, type ModelOptions } from '../models.ts';
+import { ClientMemory } from './client-memory.ts';
+import { InterruptEvents } from './interrupt-events.ts';
+import type { MemoryMessages } from './message-memory.ts';
+import { RegionSpace } from './region-space.ts';
+
+/** Frames each way between two looks at the client. */
+const BURST = 64;
+
+export class ServedDevice {
+  readonly model: DeviceModel;
+  readonly regions: RegionSpace;
+  readonly interrupts: InterruptEvents;
+  readonly memory: ClientMemory;
+  /** The client that is there, for memory that came without a descriptor. */
+  messages: MemoryMessages | undefined;
+  #working = false;
+  #resetDue = false;
+
+  /** Throws `ERR_ARGUMENT` for options out of range. */
+  static create<Kind extends ModelKind>(kind: Kind, options: ModelOptions<Kind>): ServedDevice {
+    const regions = new DmaRegions();
+    return new ServedDevice(createModel(kind, options, regions), regions);
+  }
+
+  private constructor(model: DeviceModel, regions: DmaRegions) {
+    this.model = model;
+    this.regions = new RegionSpace(model);
+    this.interrupts = new InterruptEvents(model);
+    this.memory = new ClientMemory(regions, {
+      read: (address, length) => this.messages?.read(address, length),
+      write: (address, bytes) => this.messages?.write(address, bytes),
+    });
+  }
+
+  /** Lets it work; returns the number of frames that moved. */
+  step(): number {
+    let moved = 0;
+    this.#working = true;
+    try {
+      moved = this.model.step(BURST);
+      this.memory.flush();
+    } finally {
+      this.#working = false;
+    }
+    if (this.#resetDue) this.reset();
+    this.interrupts.announce();
+    return moved;
+  }
+
+  /** Power-on. In the middle of the device's work, when that waits for the client's memory, it takes place at its end. */
+  reset(): void {
+    this.#resetDue = this.#working;
+    if (this.#working) return;
+    this.model.reset();
+    this.interrupts.restore();
+  }
+
+  /** The client is gone, and everything that was its. */
+  release(): void {
+    this.messages = undefined;
+    this.memory.clear();
+    this.interrupts.clear();
+    this.reset();
+  }
+}
