@@ -1,5 +1,5 @@
 /**
- * What the driver allocates: collections, and bytes of garbage per packet, while packets are forwarded between two
+ * What the drivers allocate: collections, and bytes of garbage per packet, while packets are forwarded between two
  * emulated NICs, as V8 counts them. Driver, models and loop share the thread, so the figure is for all of them.
  */
 import { PerformanceObserver } from 'node:perf_hooks';
@@ -11,10 +11,12 @@ import {
   CableRegistry,
   createWire,
   EmulatedPciDevice,
-  type IxgbeDevice,
+  type NetDevice,
   openIxgbe,
+  openVirtio,
   PacketBatch,
   Simulation,
+  type WireEnd,
 } from 'ixy.ts';
 
 const BATCH = 32;
@@ -28,14 +30,36 @@ setFlagsFromString('--expose-gc');
 const collect: () => void = runInNewContext('gc');
 
 export interface Allocation {
+  readonly driver: string;
   readonly packets: number;
   /** Collections of the young generation; a driver that allocates causes them by the thousand. */
   readonly scavenges: number;
   readonly bytesPerPacket: number;
 }
 
+/** An open NIC on a model that is stepped by `simulation`. */
+type OpenNic = (address: string, simulation: Simulation, wire: WireEnd) => Promise<NetDevice>;
+
+const OPTIONS = { allocateMemory: allocatePlainMemory, linkPollInterval: 0, checked: false } as const;
+
+function openVirtioNic(ring: 'split' | 'packed'): OpenNic {
+  return (address, simulation, wire) => {
+    const device = new EmulatedPciDevice({ model: 'virtio', address, strict: false, simulation, wire });
+    return openVirtio(device, { ...OPTIONS, ring, interrupts: false });
+  };
+}
+
+const DRIVERS: Readonly<Record<string, OpenNic>> = {
+  ixgbe: (address, simulation, wire) => {
+    const device = new EmulatedPciDevice({ address, strict: false, simulation, wire });
+    return openIxgbe(device, OPTIONS);
+  },
+  'virtio-split': openVirtioNic('split'),
+  'virtio-packed': openVirtioNic('packed'),
+};
+
 /** Forwards from `source` to `sink` until `packets` have passed. */
-function forward(simulation: Simulation, source: IxgbeDevice, sink: IxgbeDevice, batch: PacketBatch, packets: number) {
+function forward(simulation: Simulation, source: NetDevice, sink: NetDevice, batch: PacketBatch, packets: number) {
   for (let done = 0; done < packets; ) {
     simulation.step(BATCH);
     const received = source.rx[0].receive(batch);
@@ -45,15 +69,18 @@ function forward(simulation: Simulation, source: IxgbeDevice, sink: IxgbeDevice,
   }
 }
 
-/** Forwards `packets` and counts. */
-export async function measureAllocation(packets: number): Promise<Allocation> {
+/** Forwards `packets` with each driver and counts. */
+export async function measureAllocation(packets: number): Promise<Allocation[]> {
+  const results: Allocation[] = [];
+  for (const [driver, open] of Object.entries(DRIVERS)) results.push(await measureDriver(driver, open, packets));
+  return results;
+}
+
+async function measureDriver(driver: string, open: OpenNic, packets: number): Promise<Allocation> {
   const simulation = new Simulation();
   const cables = new CableRegistry();
-  const openNic = (kind: 'generator' | 'null') => {
-    const wire = createWire({ kind, check: false, flowControl: true }, cables);
-    const device = new EmulatedPciDevice({ address: `emulated:${kind}`, strict: false, simulation, wire });
-    return openIxgbe(device, { allocateMemory: allocatePlainMemory, linkPollInterval: 0, checked: false });
-  };
+  const openNic = (kind: 'generator' | 'null') =>
+    open(`emulated:${kind}`, simulation, createWire({ kind, check: false, flowControl: true }, cables));
   const source = await openNic('generator');
   const sink = await openNic('null');
   await Promise.all([source.waitForLink(), sink.waitForLink()]);
@@ -76,5 +103,5 @@ export async function measureAllocation(packets: number): Promise<Allocation> {
   const scavenges = collections.filter((time) => time >= begin && time <= end).length;
   source.close();
   sink.close();
-  return { packets, scavenges, bytesPerPacket: Math.max(0, bytes) / packets };
+  return { driver, packets, scavenges, bytesPerPacket: Math.max(0, bytes) / packets };
 }

@@ -1,11 +1,11 @@
 /**
- * What the driver costs: receive, touch a byte of each packet, transmit, on one thread, over rings in memory that an
+ * What a driver costs: receive, touch a byte of each packet, transmit, on one thread, over rings in memory that an
  * untimed step completes. Beside the TypeScript driver run two C++ loops, interleaved with it: `classic`, the way a C
  * driver is usually written, and `native`, the TypeScript driver's structure in C++.
  */
-import { allocatePlainMemory, EmulatedPciDevice, type IxgbeDevice, openIxgbe, PacketBatch, PacketPool } from 'ixy.ts';
-import type { BenchAddon } from './addon.ts';
-import { ringBehind } from './rings.ts';
+import { allocatePlainMemory, type NetDevice, PacketBatch, PacketPool } from 'ixy.ts';
+import type { BenchAddon, NewBaseline, NewCompletion } from './addon.ts';
+import { ixgbeRings, type RingOptions, type Rings, virtioRings } from './rings.ts';
 import { median } from './statistics.ts';
 
 const RING = 512;
@@ -15,7 +15,7 @@ const FRAME_OFFSET = 6;
 const PAGE = 2 ** 21;
 
 export interface DriverCost {
-  readonly driver: string;
+  readonly driver: DriverName;
   readonly batch: number;
   readonly nsPerPacket: number;
   readonly classicNs: number;
@@ -29,9 +29,41 @@ export interface DriverCost {
 /** Runs one drain of `packets` and returns ticks. */
 type Contestant = (packets: number) => number;
 
-const TDT = 0x6018; // 8.2.3.9.9
+/** What runs against each other. */
+interface Contest {
+  readonly open: (options: RingOptions) => Promise<Rings>;
+  readonly classic: NewBaseline;
+  readonly native: NewBaseline;
+  readonly completion: NewCompletion;
+}
 
-function forwardLoop(nic: IxgbeDevice, size: number): (packets: number) => void {
+export const DRIVERS = ['ixgbe', 'virtio-split', 'virtio-packed'] as const;
+export type DriverName = (typeof DRIVERS)[number];
+
+function contests(addon: BenchAddon): Record<DriverName, Contest> {
+  return {
+    ixgbe: {
+      open: ixgbeRings,
+      classic: addon.IxgbeClassic,
+      native: addon.IxgbeNative,
+      completion: addon.IxgbeCompletion,
+    },
+    'virtio-split': {
+      open: (options) => virtioRings('split', options),
+      classic: addon.SplitClassic,
+      native: addon.SplitNative,
+      completion: addon.SplitCompletion,
+    },
+    'virtio-packed': {
+      open: (options) => virtioRings('packed', options),
+      classic: addon.PackedClassic,
+      native: addon.PackedNative,
+      completion: addon.PackedCompletion,
+    },
+  };
+}
+
+function forwardLoop(nic: NetDevice, size: number): (packets: number) => void {
   const batch = new PacketBatch(size);
   return (packets) => {
     for (let done = 0; done < packets; ) {
@@ -46,35 +78,26 @@ function forwardLoop(nic: IxgbeDevice, size: number): (packets: number) => void 
 }
 
 /** The driver as `open` gives it, on an emulated NIC whose model never runs: the addon completes its rings. */
-async function typeScriptContestant(addon: BenchAddon, batch: number): Promise<{ drain: Contestant; close(): void }> {
-  const device = new EmulatedPciDevice({ strict: false });
+async function typeScriptContestant(contest: Contest, batch: number): Promise<{ drain: Contestant; close(): void }> {
   const pool = new PacketPool(allocatePlainMemory(PacketPool.memorySize(POOL, PAGE)));
-  const nic = await openIxgbe(device, {
+  const rings = await contest.open({
     allocateMemory: allocatePlainMemory,
     pool,
     rxRingSize: RING,
     txRingSize: RING,
-    linkPollInterval: 0,
-    checked: false,
   });
-  const completion = new addon.IxgbeCompletion(
-    ringBehind(device, 'receive', RING),
-    ringBehind(device, 'transmit', RING),
-    RING,
-  );
-  const { doorbells } = device.bar(0);
+  const { nic } = rings;
+  const completion = new contest.completion(rings.receive, rings.transmit, RING);
   const loop = forwardLoop(nic, batch);
   const empty = () => {};
-  // The model, which does not run, has taken the tail of 0 out of the doorbell and left -1 there.
-  const tail = () => Math.max(0, doorbells[TDT / 4]);
-  const drain = (packets: number) => completion.time(packets, tail(), loop);
+  const drain = (packets: number) => completion.time(packets, rings.transmitTail(), loop);
   for (let i = 0; i < 3000; i++) drain(DRAIN); // until V8 has compiled everything
   const close = () => {
     nic.close();
     pool.close();
   };
   let overhead = Number.POSITIVE_INFINITY; // of calling a JavaScript function from the clock
-  for (let i = 0; i < 200; i++) overhead = Math.min(overhead, completion.time(0, tail(), empty));
+  for (let i = 0; i < 200; i++) overhead = Math.min(overhead, completion.time(0, rings.transmitTail(), empty));
   return { drain: (packets) => drain(packets) - overhead, close };
 }
 
@@ -86,10 +109,16 @@ function best(contestant: Contestant, drains: number): number {
 }
 
 /** One row: `rounds` interleaved rounds, each the best of 50 drains; medians of the rounds. */
-export async function measureDriverCost(addon: BenchAddon, batch: number, rounds: number): Promise<DriverCost> {
-  const typeScript = await typeScriptContestant(addon, batch);
-  const classic = new addon.IxgbeClassic(RING, POOL, batch);
-  const native = new addon.IxgbeNative(RING, POOL, batch);
+export async function measureDriverCost(
+  addon: BenchAddon,
+  driver: DriverName,
+  batch: number,
+  rounds: number,
+): Promise<DriverCost> {
+  const contest = contests(addon)[driver];
+  const typeScript = await typeScriptContestant(contest, batch);
+  const classic = new contest.classic(RING, POOL, batch);
+  const native = new contest.native(RING, POOL, batch);
   const contestants: Contestant[] = [typeScript.drain, (n) => classic.drain(n), (n) => native.drain(n)];
   const ticks: number[][] = [[], [], []];
   for (let round = 0; round < rounds; round++) {
@@ -97,6 +126,6 @@ export async function measureDriverCost(addon: BenchAddon, batch: number, rounds
   }
   typeScript.close();
   const [ns, classicNs, nativeNs] = ticks.map((samples) => median(samples) / addon.ticksPerNanosecond);
-  const row = { driver: 'ixgbe', batch, nsPerPacket: ns, classicNs, nativeNs };
+  const row = { driver, batch, nsPerPacket: ns, classicNs, nativeNs };
   return { ...row, ratio: classicNs / ns, ofNative: nativeNs / ns };
 }

@@ -9,7 +9,7 @@ import Table from 'cli-table3';
 import { type Adaptive, measureAdaptive } from './adaptive.ts';
 import { loadBenchAddon } from './addon.ts';
 import { type Allocation, measureAllocation } from './allocation.ts';
-import { type DriverCost, measureDriverCost } from './driver-cost.ts';
+import { DRIVERS, type DriverCost, measureDriverCost } from './driver-cost.ts';
 import { type EndToEnd, measureEndToEnd } from './end-to-end.ts';
 import type { Percentiles } from './statistics.ts';
 
@@ -42,31 +42,36 @@ function table(head: string[], rows: (string | number)[][]): void {
 async function driverCost(): Promise<DriverCost[]> {
   const addon = loadBenchAddon();
   const rows: DriverCost[] = [];
-  for (const batch of options.quick ? [1, 32, 256] : [1, 4, 8, 32, 64, 256]) {
-    progress(`driver cost, batch ${batch} …`);
-    rows.push(await measureDriverCost(addon, batch, options.quick ? 20 : 60));
+  for (const driver of DRIVERS) {
+    for (const batch of options.quick ? [1, 32, 256] : [1, 4, 8, 32, 64, 256]) {
+      progress(`driver cost, ${driver}, batch ${batch} …`);
+      rows.push(await measureDriverCost(addon, driver, batch, options.quick ? 20 : 60));
+    }
   }
   progress('');
   say('\nDriver cost: receive, touch a byte, transmit; one thread, rings in memory, 60-byte packets');
   table(
-    ['batch', 'ixy.ts ns', 'classic C++ ns', 'native C++ ns', 'classic / ixy.ts', 'native / ixy.ts'],
+    ['driver, batch', 'ixy.ts ns', 'classic C++ ns', 'native C++ ns', 'classic / ixy.ts', 'native / ixy.ts'],
     rows.map((row) => [
-      row.batch,
+      `${row.driver}, ${row.batch}`,
       ...[row.nsPerPacket, row.classicNs, row.nativeNs, row.ratio, row.ofNative].map((value) => value.toFixed(2)),
     ]),
   );
   return rows;
 }
 
-async function allocation(): Promise<Allocation> {
+async function allocation(): Promise<Allocation[]> {
   progress('allocation …');
-  const result = await measureAllocation(options.quick ? 2_000_000 : 10_000_000);
+  const results = await measureAllocation(options.quick ? 2_000_000 : 10_000_000);
   progress('');
-  const packets = `${result.packets / 1e6} million packets`;
-  say(
-    `\nAllocation: ${result.scavenges} collections in ${packets}, ${result.bytesPerPacket.toFixed(3)} bytes per packet`,
+  say('\nAllocation: collections of the young generation, and bytes of garbage, while packets are forwarded');
+  table(
+    ['driver', 'million packets', 'collections', 'bytes per packet'],
+    results.map(({ driver, packets, scavenges, bytesPerPacket }) => {
+      return [driver, packets / 1e6, scavenges, bytesPerPacket.toFixed(3)];
+    }),
   );
-  return result;
+  return results;
 }
 
 async function endToEnd(): Promise<EndToEnd[]> {
