@@ -8,7 +8,7 @@ import type { OpenOptions } from './open-options.ts';
 import { pcapScheme } from './pcap-port.ts';
 import { pciScheme } from './pci-port.ts';
 import { PCI_SCHEME, type PortUri, parsePortUri } from './port-uri.ts';
-import type { PortScheme } from './scheme.ts';
+import type { EmulatedNicSpec, PortScheme } from './scheme.ts';
 import { tapScheme } from './tap-port.ts';
 
 /** Every kind of port there is; a new one is one more entry. */
@@ -30,6 +30,18 @@ export async function open(uri: string, options: OpenOptions = {}): Promise<NetD
   return findScheme(uri, parsed).open(parsed, options);
 }
 
+/**
+ * The emulated NIC that `uri` names ('emulated:ixgbe?wire=tap:tap0'), for who lets others drive it. Throws `ERR_PORT_URI`, also
+ * for ports that are none, and for parameters that are about the driver's side.
+ */
+export function describeEmulatedNic(uri: string): EmulatedNicSpec {
+  const parsed = parsePortUri(uri);
+  const { describe } = findScheme(uri, parsed);
+  if (describe) return describe(parsed);
+  const known = PORT_SCHEMES.filter((scheme) => scheme.describe).map(({ syntax }) => syntax);
+  throw new IxyError('ERR_PORT_URI', `port '${uri}' is no emulated NIC; expected ${known.join(' or ')}`);
+}
+
 function findScheme(uri: string, { scheme, target }: PortUri): PortScheme {
   const kinds = PORT_SCHEMES.filter((candidate) => candidate.scheme === scheme);
   const found = kinds.find((kind) => kind.target === undefined || kind.target === target);
@@ -48,4 +60,4 @@ function findScheme(uri: string, { scheme, target }: PortUri): PortScheme {
 export { portHelpMarkdown, portHelpText } from './help.ts';
 export type { OpenOptions } from './open-options.ts';
 export { formatPortUri, type PortUri, parsePortUri } from './port-uri.ts';
-export type { PortScheme } from './scheme.ts';
+export type { EmulatedNicSpec, PortScheme } from './scheme.ts';

@@ -1,6 +1,6 @@
 /** Frames through an emulated virtio-net device, by both interfaces. */
 import { describe, expect, test } from 'vitest';
-import type { FeatureName } from '../../../src/datasheet/virtio/features.ts';
+import { type FeatureName, STATUS_DRIVER_OK } from '../../../src/datasheet/virtio/features.ts';
 import { frameTo, type Lab, legacyLab, MAC, modernLab } from './test-driver.ts';
 
 const FEATURE_SETS: readonly (readonly FeatureName[])[] = [
@@ -74,6 +74,22 @@ describe.each(LABS)('%s', (_name, makeLab) => {
       expect(driver.receive()).toHaveLength(flowControl ? 9 : 0);
       driver.close();
     }
+  });
+
+  test('keeps frames on the wire until there are buffers for the first time', () => {
+    const { device, driver, wire } = makeLab();
+    device.setBusMaster(true);
+    driver.begin();
+    driver.negotiate();
+    driver.setUpQueues();
+    driver.add(STATUS_DRIVER_OK);
+    wire.send(frameTo(MAC));
+    device.step();
+    driver.queues[0].offerBuffer();
+    device.step();
+    expect(driver.receive()).toEqual([frameTo(MAC)]);
+    expect(device.model.violations).toEqual([]);
+    driver.close();
   });
 
   test('nothing moves before DRIVER_OK, nor after a reset', () => {

@@ -55,6 +55,8 @@ export class Traffic implements FrameSink {
   /** Which of the transmit queues goes first in the next burst. */
   #turn = 0;
   #discarded = 0;
+  /** The driver has had buffers for frames: until then they stay on the wire, as before a receiver is switched on. */
+  #listening = false;
   #waits = false;
   #live = false;
 
@@ -99,6 +101,7 @@ export class Traffic implements FrameSink {
     this.#receivers = [];
     this.#transmitters = [];
     this.#turn = 0;
+    this.#listening = false;
     this.#live = false;
   }
 
@@ -124,7 +127,8 @@ export class Traffic implements FrameSink {
     this.#waits = wire.flowControl === true;
     this.#live = true;
     for (let pair = 0; pair < receivers.length; pair++) receivers[pair]?.path.queue.listen();
-    const received = wire.poll(this, budget, this.#context.timers.now);
+    this.#listening ||= hasBuffers(receivers[0]?.path.queue);
+    const received = this.#listening ? wire.poll(this, budget, this.#context.timers.now) : 0;
     for (let pair = 0; pair < receivers.length; pair++) this.#publish(receivers[pair]);
     return received;
   }
@@ -172,6 +176,14 @@ export class Traffic implements FrameSink {
   #publish(attached: Attached<NetReceive> | Attached<NetTransmit> | undefined): void {
     if (attached?.path.queue.publish()) this.#interrupts.queueUsed(attached.slot.choice.vector);
   }
+}
+
+function hasBuffers(queue: DeviceQueue | undefined): boolean {
+  if (!queue) return false;
+  queue.mark();
+  const found = queue.take();
+  queue.rewind();
+  return found;
 }
 
 /** The way out of one pair: the device learns which flows go by it. */
