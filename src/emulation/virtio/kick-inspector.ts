@@ -26,7 +26,6 @@ export class KickInspector {
     if (wanted !== this.#wanted) this.#kicks = 0;
     this.#wanted = wanted;
     this.#expecting = expecting;
-    this.#overdueSince = Number.POSITIVE_INFINITY;
   }
 
   kicked(): void {

@@ -10,7 +10,7 @@ import { ReceiveInspector } from './receive-inspector.ts';
 export interface NetReceiveSettings {
   /** As negotiated. */
   readonly features: FeatureSet;
-  /** Bytes in the largest frame that may come, without CRC: what the driver's buffers are judged by. */
+  /** Bytes in the largest frame that may come, with a VLAN tag and without CRC. */
   readonly maximumFrame: number;
   /** What the device tells of checksums that it finds to be right, with GUEST_CSUM. Default 'valid'. */
   readonly checksums?: ChecksumReport;

@@ -12,7 +12,7 @@ import { TransmitInspector } from './transmit-inspector.ts';
 export interface NetTransmitSettings {
   /** As negotiated. */
   readonly features: FeatureSet;
-  /** Bytes in the largest frame that is sent, without CRC. */
+  /** Bytes in the largest frame that is sent, with a VLAN tag and without CRC. */
   readonly maximumFrame: number;
 }
 
@@ -67,7 +67,7 @@ export class NetTransmit {
     const headerBytes = this.#headerBytes;
     const length = chain.readableBytes - headerBytes;
     if (!chain.mapped || length < SMALLEST_FRAME || length > this.#maximum) return this.#drop(length);
-    const [region] = chain.regions;
+    const region = chain.regions[0];
     const whole = chain.lengths[0] >= headerBytes;
     if (!whole) this.#header.gather(chain, 0, headerBytes);
     const header = whole ? region.bytes : this.#header.bytes;

@@ -5,6 +5,9 @@ import { hasAnyLayout, netHeaderBytes } from './net-header.ts';
 import type { NetReceiveSettings } from './net-receive.ts';
 import type { QueueRule } from './queue-rules.ts';
 
+/** A VLAN tag comes on top of what section 5.1.6.3.1 has drivers make room for: 1514 bytes and the header. */
+const VLAN_TAG = 4;
+
 export class ReceiveInspector {
   readonly #judge: QueueJudge;
   readonly #queue: DeviceQueue;
@@ -19,7 +22,7 @@ export class ReceiveInspector {
     this.#judge = judge;
     this.#queue = queue;
     this.#headerBytes = netHeaderBytes(features);
-    this.#least = this.#headerBytes + (merges ? 0 : maximumFrame);
+    this.#least = this.#headerBytes + (merges ? 0 : maximumFrame - VLAN_TAG);
     this.#headerAlone = !merges && !hasAnyLayout(features);
   }
 

@@ -137,7 +137,8 @@ export class SplitQueue implements DeviceQueue {
     const jump = faults.armed ? faults.strikes('used-index-jump') : undefined;
     // Elements first, then the index that shows them; and only then does the device look whether the driver wants to know.
     Atomics.store(this.#usedHalves, USED_INDEX, jump ? after + (jump.by ?? this.size + 1) : after);
-    if (this.#polled && ((after - this.#eventAt) & 0xffff) >= EVENT_INTERVAL) this.#writeEvent(false);
+    const stale = ((after - this.#eventAt) & 0xffff) >= EVENT_INTERVAL;
+    if (stale && this.#polled && this.#state.hasEventIndex) this.#writeEvent(false);
     return this.#interruptWanted(before, after);
   }
 

@@ -117,6 +117,8 @@ const BOTH: readonly Case[] = [
       offer(lab);
       lab.driver.publish();
       lab.serve();
+      lab.queue.wantKicks(false);
+      lab.queue.wantKicks(true);
       lab.timers.advanceTo(1e9);
     },
   },
