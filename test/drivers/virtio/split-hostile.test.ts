@@ -50,7 +50,8 @@ describe.each(FAULTS)('a device that %s', (_, misbehave, reason) => {
     misbehave(device, ids);
     let received = 0;
     for (let i = 0; i < 3; i++) received += queue.receive(batch);
-    expect(received).toBeLessThan(9);
+    // What an index that makes no sense vouches for is not looked at; of good frames before a bad id, some may come.
+    expect(received).toBeLessThanOrEqual(reason.source.includes('index') ? 0 : 8);
     expect(set.broken).toEqual([expect.stringMatching(reason)]);
     deliver(set, frame(1, 60));
     expect(queue.receive(batch)).toBe(0);
