@@ -11,11 +11,11 @@ describe('configuration space of the emulated 82599', () => {
     expect(open().vendorId).toBe(0x8086);
   });
 
-  test('lists power management, MSI-X and PCI Express', () => {
+  test('lists power management, MSI, MSI-X and PCI Express', () => {
     const { config } = open();
     const found: number[] = [];
     for (let at = config.read8(0x34); at !== 0; at = config.read8(at + 1)) found.push(config.read8(at));
-    expect(found).toEqual([0x01, 0x11, 0x10]);
+    expect(found).toEqual([0x01, 0x05, 0x11, 0x10]);
     expect((config.read16(0x72) & 0x7ff) + 1).toBe(64);
   });
 

@@ -82,6 +82,12 @@ export const SETUP_MUTATIONS = {
       mutant.onRead = (name, load) => (name === 'SW_FW_SYNC' ? load() & ~FW_EEP_SM.mask : load());
     },
   },
+  'mdio.busy': {
+    what: 'looks for a PHY without waiting for answers',
+    mutate: ({ file }) => {
+      for (let i = 0; i < 2; i++) file.write32(ixgbe.MSCA.offset, ixgbe.MSCA.bits.MDICMD.mask);
+    },
+  },
   'eeprom.busy': {
     what: 'does not wait for EERD.DONE',
     mutate: (mutant) => {

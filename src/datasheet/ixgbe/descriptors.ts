@@ -33,6 +33,15 @@ export const RX_WB_LENGTH_VLAN = 3;
 
 // Word RX_WB_TYPE_HEADER.
 export const RX_RSS_TYPE_MASK = 0xf;
+export const RX_RSS_NONE = 0;
+export const RX_RSS_TCP_IPV4 = 1;
+export const RX_RSS_IPV4 = 2;
+export const RX_RSS_TCP_IPV6 = 3;
+export const RX_RSS_IPV6 = 5;
+export const RX_RSS_UDP_IPV4 = 7;
+export const RX_RSS_UDP_IPV6 = 8;
+/** The word beside it is no hash, but what Flow Director found. */
+export const RX_RSS_FLOW_DIRECTOR = 15;
 export const RX_PACKET_TYPE_SHIFT = 4;
 export const RX_PACKET_TYPE_MASK = 0x1fff << RX_PACKET_TYPE_SHIFT;
 export const RX_TYPE_IPV4 = 1 << 4;
@@ -129,6 +138,27 @@ export const TX_IPSEC = 1 << 10;
 export const TX_PAYLEN_SHIFT = 14;
 /** Most bytes that PAYLEN holds. */
 export const TX_PAYLEN_MAXIMUM = 2 ** 18 - 1;
+
+// Advanced transmit context descriptor (7.2.3.2.3): lengths of headers and the VLAN tag in word 0, type and kinds of headers
+// in word 2, the rest in word 3.
+export const TX_CONTEXT_LENGTHS_VLAN = 0;
+export const TX_CONTEXT_TYPE = 2;
+export const TX_CONTEXT_MSS = 3;
+/** Contexts that a queue remembers. */
+export const TX_CONTEXTS = 2;
+export const TX_IP_LENGTH_MASK = 0x1ff;
+export const TX_MAC_LENGTH_SHIFT = 9;
+export const TX_MAC_LENGTH_MASK = 0x7f << TX_MAC_LENGTH_SHIFT;
+export const TX_CONTEXT_VLAN_SHIFT = 16;
+export const TX_CONTEXT_IPV4 = 1 << 10;
+export const TX_L4_TYPE_SHIFT = 11;
+export const TX_L4_TYPE_MASK = 3 << TX_L4_TYPE_SHIFT;
+export const TX_L4_UDP = 0 << TX_L4_TYPE_SHIFT;
+export const TX_L4_TCP = 1 << TX_L4_TYPE_SHIFT;
+export const TX_L4_SCTP = 2 << TX_L4_TYPE_SHIFT;
+export const TX_L4_LENGTH_SHIFT = 8;
+export const TX_L4_LENGTH_MASK = 0xff << TX_L4_LENGTH_SHIFT;
+export const TX_MSS_SHIFT = 16;
 
 // Advanced transmit descriptor as the device writes it back (7.2.3.2.4): only DD, in the same word.
 export const TX_WB_STATUS = 3;

@@ -1,4 +1,4 @@
-/** Receive filters, RSS and Flow Director (82599 datasheet rev 3.4, sections 8.2.3.7 and 8.2.3.21). */
+/** Receive filters and RSS (82599 datasheet rev 3.4, section 8.2.3.7). */
 import { register } from '../registers.ts';
 
 export const filters = {
@@ -94,7 +94,18 @@ export const filters = {
     access: 'RW',
     section: '8.2.3.7.12',
     meaning: 'Multiple receive queues: RSS, DCB, virtualization; also at 0x05818',
-    fields: { MRQE: [0, 4], RSS_FIELDS: [16, 16] },
+    fields: {
+      MRQE: [0, 4],
+      TCP_IPV4: [16],
+      IPV4: [17],
+      TCP_IPV6_EX: [18],
+      IPV6_EX: [19],
+      IPV6: [20],
+      TCP_IPV6: [21],
+      UDP_IPV4: [22],
+      UDP_IPV6: [23],
+      UDP_IPV6_EX: [24],
+    },
   }),
   RQTC: register({
     offset: 0x0ec70,
@@ -193,58 +204,4 @@ export const filters = {
     meaning: 'ECC errors of the filter memories',
     fields: { ECCFLT_EN: [9] },
   }),
-
-  FDIRCTRL: register({
-    offset: 0x0ee00,
-    access: 'RW',
-    section: '8.2.3.21.1',
-    meaning: 'Flow Director control',
-    fields: {
-      PBALLOC: [0, 2],
-      INIT_DONE: [3],
-      PERFECT_MATCH: [4],
-      REPORT_STATUS: [5],
-      REPORT_STATUS_ALWAYS: [7],
-      DROP_QUEUE: [8, 7],
-      FLEX_OFFSET: [16, 5],
-      MAX_LENGTH: [24, 4],
-      FULL_THRESH: [28, 4],
-    },
-  }),
-  FDIRSIPV6: register({
-    offset: 0x0ee0c,
-    stride: 4,
-    count: 3,
-    access: 'RW',
-    section: '8.2.3.21',
-    meaning: 'Flow Director: IPv6 source address',
-  }),
-  FDIRIPSA: register({ offset: 0x0ee18, access: 'RW', section: '8.2.3.21', meaning: 'Flow Director: source address' }),
-  FDIRIPDA: register({ offset: 0x0ee1c, access: 'RW', section: '8.2.3.21', meaning: 'Flow Director: destination' }),
-  FDIRPORT: register({
-    offset: 0x0ee20,
-    access: 'RW',
-    section: '8.2.3.21',
-    meaning: 'Flow Director: ports',
-    fields: { SOURCE: [0, 16], DESTINATION: [16, 16] },
-  }),
-  FDIRVLAN: register({
-    offset: 0x0ee24,
-    access: 'RW',
-    section: '8.2.3.21',
-    meaning: 'Flow Director: VLAN and flexible bytes',
-    fields: { VLAN: [0, 16], FLEX: [16, 16] },
-  }),
-  FDIRHASH: register({ offset: 0x0ee28, access: 'RW', section: '8.2.3.21', meaning: 'Flow Director: hash, signature' }),
-  FDIRCMD: register({ offset: 0x0ee2c, access: 'RW', section: '8.2.3.21', meaning: 'Flow Director: command' }),
-  FDIRFREE: register({ offset: 0x0ee38, access: 'RW', section: '8.2.3.21', meaning: 'Flow Director: free filters' }),
-  FDIRDIP4M: register({ offset: 0x0ee3c, access: 'RW', section: '8.2.3.21', meaning: 'Flow Director: IPv4 dst mask' }),
-  FDIRSIP4M: register({ offset: 0x0ee40, access: 'RW', section: '8.2.3.21', meaning: 'Flow Director: IPv4 src mask' }),
-  FDIRTCPM: register({ offset: 0x0ee44, access: 'RW', section: '8.2.3.21', meaning: 'Flow Director: TCP port mask' }),
-  FDIRUDPM: register({ offset: 0x0ee48, access: 'RW', section: '8.2.3.21', meaning: 'Flow Director: UDP port mask' }),
-  FDIRLEN: register({ offset: 0x0ee4c, access: 'RC', section: '8.2.3.21', meaning: 'Flow Director: longest bucket' }),
-  FDIRHKEY: register({ offset: 0x0ee68, access: 'RW', section: '8.2.3.21', meaning: 'Flow Director: bucket hash key' }),
-  FDIRSKEY: register({ offset: 0x0ee6c, access: 'RW', section: '8.2.3.21', meaning: 'Flow Director: signature key' }),
-  FDIRM: register({ offset: 0x0ee70, access: 'RW', section: '8.2.3.21', meaning: 'Flow Director: other masks' }),
-  FDIRIP6M: register({ offset: 0x0ee74, access: 'RW', section: '8.2.3.21', meaning: 'Flow Director: IPv6 mask' }),
 } as const;

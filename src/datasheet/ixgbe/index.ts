@@ -5,7 +5,9 @@
 import { dcb } from './dcb.ts';
 import { eeprom } from './eeprom.ts';
 import { filters } from './filters.ts';
+import { firmware } from './firmware.ts';
 import { flowControl } from './flow-control.ts';
+import { flowDirector } from './flow-director.ts';
 import { general } from './general.ts';
 import { interrupts } from './interrupts.ts';
 import { link } from './link.ts';
@@ -17,11 +19,13 @@ import { virtualization } from './virtualization.ts';
 
 export const ixgbe = {
   ...general,
+  ...firmware,
   ...eeprom,
   ...interrupts,
   ...receive,
   ...transmit,
   ...filters,
+  ...flowDirector,
   ...flowControl,
   ...link,
   ...statistics,

@@ -1,13 +1,13 @@
 /**
  * IPsec, FCoE, time stamping, wake-up and management (82599 datasheet rev 3.4, sections 7.9, 7.12, 7.13, 8.2.3.24 …
- * 8.2.3.26). No driver here programs them beyond switching them off; they are listed so that dumps are complete.
+ * 8.2.3.26). No driver here programs them beyond switching them off.
  */
 import { register } from '../registers.ts';
 
 export const offloads = {
   IPSTXIDX: register({
     offset: 0x08900,
-    access: 'RW',
+    access: 'RW/SC',
     section: '7.12',
     meaning: 'IPsec: index into the transmit security associations, and what to do',
     fields: { IPS_TX_EN: [0], SA_IDX: [3, 10], READ: [30], WRITE: [31] },
@@ -23,7 +23,7 @@ export const offloads = {
   }),
   IPSRXIDX: register({
     offset: 0x08e00,
-    access: 'RW',
+    access: 'RW/SC',
     section: '7.12',
     meaning: 'IPsec: index into the receive tables, and what to do',
     fields: { IPS_RX_EN: [0], TABLE: [1, 2], TB_IDX: [3, 10], READ: [30], WRITE: [31] },
@@ -84,7 +84,13 @@ export const offloads = {
   RXSTMPH: register({ offset: 0x051a4, access: 'RO', section: '8.2.3.26', meaning: 'Receive time stamp, high' }),
   RXSATRL: register({ offset: 0x051a0, access: 'RO', section: '8.2.3.26', meaning: 'Time-stamped source UUID, low' }),
   RXSATRH: register({ offset: 0x051a8, access: 'RO', section: '8.2.3.26', meaning: 'Source UUID high, sequence id' }),
-  RXMTRL: register({ offset: 0x05120, access: 'RW', section: '8.2.3.26', meaning: 'Message types to time-stamp' }),
+  RXMTRL: register({
+    offset: 0x05120,
+    access: 'RW',
+    section: '8.2.3.26',
+    meaning: 'Messages to time-stamp: control field of version 1, type of version 2, UDP port',
+    fields: { CTRLT: [0, 8], MSGT: [8, 8], UDPT: [16, 16] },
+  }),
   TSYNCTXCTL: register({
     offset: 0x08c00,
     access: 'RW',

@@ -4,7 +4,7 @@ import type { ConfigSpace } from '../config-space.ts';
 import type { MsixCapability } from '../msix-capability.ts';
 
 /** Where the capabilities lie (section 9.3.2). */
-export const CAPABILITIES = { powerManagement: 0x40, msiX: 0x70, pcie: 0xa0 } as const;
+export const CAPABILITIES = { powerManagement: 0x40, msi: 0x50, msiX: 0x70, pcie: 0xa0 } as const;
 export const BAR0_SIZE = 0x2_0000;
 export const MSIX: MsixCapability = {
   control: CAPABILITIES.msiX + 2,
@@ -19,6 +19,7 @@ export const PCIE_DEVICE_CONTROL = CAPABILITIES.pcie + 8;
 export const PCIE_FUNCTION_RESET = 1 << 15;
 
 const POWER_MANAGEMENT_ID = 0x01;
+const MSI_ID = 0x05;
 const PCIE_ID = 0x10;
 const SERIAL_NUMBER = 0x140;
 
@@ -40,6 +41,7 @@ export function ixgbeConfigSpace({ vendorId, deviceId, mac }: ConfigOptions): Co
   builder.bar(0, 'memory64', BAR0_SIZE);
   builder.bar(MSIX.bar, 'memory64', MSIX_BAR_SIZE);
   powerManagement(builder);
+  msi(builder);
   builder.msixCapability(MSIX);
   pcie(builder);
   serialNumber(builder, mac);
@@ -53,6 +55,19 @@ function powerManagement(builder: ConfigBuilder): void {
   content.setUint16(at + 2, 0x0003, true);
   content.setUint16(at + 4, 0x0008, true);
   writable.setUint16(at + 4, 0x0103, true);
+}
+
+/** One message, with a 64-bit address and a mask bit. */
+function msi(builder: ConfigBuilder): void {
+  const { content, writable } = builder;
+  const at = CAPABILITIES.msi;
+  builder.capability(at, MSI_ID);
+  content.setUint16(at + 2, 0x0180, true);
+  writable.setUint16(at + 2, 0x0001, true);
+  writable.setUint32(at + 4, 0xffff_fffc, true);
+  writable.setUint32(at + 8, 0xffff_ffff, true);
+  writable.setUint16(at + 12, 0xffff, true);
+  writable.setUint32(at + 16, 0x0000_0001, true);
 }
 
 function pcie(builder: ConfigBuilder): void {

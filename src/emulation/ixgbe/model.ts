@@ -1,7 +1,7 @@
 /** An Intel 82599, written from the datasheet (revision 3.4) and apart from any driver: the judge of drivers. */
 
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
-import type { Register } from '../../datasheet/registers.ts';
+import { insert, type Register } from '../../datasheet/registers.ts';
 import { PCI_COMMAND, PCI_COMMAND_BUS_MASTER } from '../../pci/pci-device.ts';
 import type { ConfigSpace } from '../config-space.ts';
 import type { AccessBytes, DeviceModel, DeviceModelOptions, ModelBar } from '../device-model.ts';
@@ -19,10 +19,15 @@ import { Control } from './control.ts';
 import type { IxgbeFault } from './faults.ts';
 import { Eeprom } from './firmware/eeprom.ts';
 import { eepromImage } from './firmware/eeprom-image.ts';
+import { connectHostInterface } from './firmware/host-interface.ts';
 import { Semaphores } from './firmware/semaphores.ts';
 import { Interrupts } from './interrupts.ts';
+import { connectIpsecTables } from './ipsec-tables.ts';
 import { Link } from './link/link.ts';
 import { connectMdio } from './link/mdio.ts';
+import { mediumOf } from './link/medium.ts';
+import { connectSfpCage } from './link/sfp-cage.ts';
+import type { SfpKind } from './link/sfp-module.ts';
 import { Receive } from './receive/receive.ts';
 import { IXGBE_RULES, type IxgbeRule } from './rules.ts';
 import { Statistics } from './statistics.ts';
@@ -38,6 +43,10 @@ const ALL_ONES = 0xffff_ffff;
 export interface IxgbeModelOptions extends DeviceModelOptions {
   /** Which 82599. Default: the one with SFP+. */
   readonly deviceId?: number;
+  /** What is in its cage, if it has one: a direct-attach cable, a 10GBASE-SR module, or nothing. Default 'da'. */
+  readonly sfp?: SfpKind;
+  /** Which of the chip's two ports this is. Default 0. */
+  readonly port?: 0 | 1;
 }
 
 /** Registers, rings, wire, and what it has noticed about its driver. */
@@ -57,11 +66,12 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
   readonly #control: Control;
   readonly #receive: Receive;
   readonly #transmit: Transmit;
+  readonly #port: number;
   #removed = false;
 
   /** `regions`: what it can reach. Throws `ERR_ARGUMENT`. */
   constructor(options: IxgbeModelOptions, regions: DmaRegions) {
-    const { deviceId = IXGBE_82599_SFP, strict = false } = options;
+    const { deviceId = IXGBE_82599_SFP, strict = false, sfp = 'da', port = 0 } = options;
     const mac = macBytes(options.mac ?? DEFAULT_MAC);
     const doorbells = new Int32Array(new SharedArrayBuffer(BAR0_SIZE)).fill(QUIET);
     this.bars = new Map([
@@ -77,6 +87,7 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
         this.#judge.record('register.read-only', { register, queue, found: hexadecimal(value >>> 0) }),
       writeOnlyRead: (register) => this.#judge.record('register.write-only', { register }),
     });
+    this.#port = port;
     const context: ModelContext = {
       registers: this.#registers,
       timers: this.#timers,
@@ -90,13 +101,20 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
     this.#context = context;
     this.#statistics = new Statistics(context);
     this.#interrupts = new Interrupts(context, new MsixTable(this.config, MSIX, MSIX_BAR_SIZE));
-    this.#link = new Link(context, this.#interrupts);
+    this.#link = new Link(context, this.#interrupts, mediumOf(deviceId, sfp));
     this.eeprom = new Eeprom(context, eepromImage(mac), mac);
     this.semaphores = new Semaphores(context);
     connectMdio(context);
+    connectSfpCage(context, sfp);
+    connectHostInterface(context);
+    connectIpsecTables(context);
     const transmit = new Transmit(context, this.#statistics.tx, this.#interrupts, this.#link);
     this.#transmit = transmit;
-    this.#receive = new Receive(context, this.#statistics.rx, this.#interrupts, () => transmit.configure());
+    this.#receive = new Receive(context, this.#statistics.rx, this.#interrupts, () => {
+      transmit.configure();
+      this.#link.configure();
+    });
+    this.#link.receiver = this.#receive;
     const running = () => this.#receive.running || this.#transmit.running;
     const sequence = { cleared: () => this.#clear(), loaded: () => this.#load() };
     this.#control = new Control(context, sequence, running, () => this.#interrupts.anyUnmasked);
@@ -174,12 +192,12 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
     if (this.#link.up) {
       moved = transmit.send(budget);
       transmit.finish();
-      const { wire } = this.#link;
-      if (wire && receive.listening) {
-        receive.flowControl = wire.flowControl === true;
-        moved += wire.poll(receive, budget, this.#timers.now);
-        receive.finish();
+      const { source } = this.#link;
+      if (source && receive.listening) {
+        receive.flowControl = source.flowControl === true;
+        moved += source.poll(receive, budget, this.#timers.now);
       }
+      receive.finish();
     }
     this.#interrupts.evaluate();
     if (this.faults.armed && moved > 0) this.#flap(moved);
@@ -215,6 +233,8 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
   }
 
   #load(): void {
+    const { STATUS } = ixgbe;
+    this.#registers.set(STATUS, insert(STATUS.bits.LAN_ID, this.#registers.get(STATUS), this.#port));
     this.eeprom.autoRead();
     this.#receive.filters.invalidate();
     this.#link.loadDefaults();

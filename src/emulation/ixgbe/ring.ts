@@ -18,7 +18,7 @@ const POLLING = 16;
 interface RingRegisters {
   readonly low: Register;
   readonly high: Register;
-  readonly length: Register;
+  readonly length: Register<'LEN'>;
   readonly head: Register;
   readonly tail: Register;
   readonly control: Register<'ENABLE'>;
@@ -254,7 +254,7 @@ export function connectRings(context: ModelContext, rings: readonly DescriptorRi
   registers.onWrite(names.length, (value, _before, queue) => {
     whileEnabled(queue, 'length');
     if (value % RING_ALIGNMENT !== 0) judge.record(`${side}.ring-length`, { queue, found: `${value} bytes` });
-    return value;
+    return value & names.length.bits.LEN.mask & -RING_ALIGNMENT;
   });
   registers.onRead(names.head, (_stored, queue) => rings[queue].readHead());
   registers.onRead(names.tail, (_stored, queue) => {

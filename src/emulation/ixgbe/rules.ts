@@ -75,6 +75,7 @@ export const IXGBE_RULES = {
 
   'semaphore.not-held': broken('10.5.4', 'SW_FW_SYNC may change only while SWSM.SWESMBI is held'),
   'semaphore.conflict': broken('10.5.4', 'the firmware holds this resource'),
+  'mdio.busy': broken('8.2.3.22.11', 'MSCA was written before the last command was done'),
   'eeprom.busy': broken('8.2.3.2.2', 'EERD was written before the last read was done'),
   'statistics.high-first': broken('8.2.3.23', 'the low half of a counter must be read before the high half'),
 } as const satisfies Readonly<Record<string, RuleText>>;

@@ -282,6 +282,10 @@ const SCENARIOS: Record<IxgbeRule, () => Lab> = {
     driver.write(SWSM, SWSM.bits.SMBI.mask | SWSM.bits.SWESMBI.mask);
     driver.set(ixgbe.SW_FW_SYNC, ixgbe.SW_FW_SYNC.bits.SW_EEP_SM.mask);
   }),
+  'mdio.busy': starting(({ driver }) => {
+    driver.write(ixgbe.MSCA, ixgbe.MSCA.bits.MDICMD.mask);
+    driver.write(ixgbe.MSCA, ixgbe.MSCA.bits.MDICMD.mask);
+  }),
   'eeprom.busy': starting(({ driver }) => {
     driver.write(ixgbe.EERD, 1);
     driver.write(ixgbe.EERD, 5);

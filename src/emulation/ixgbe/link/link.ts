@@ -1,25 +1,34 @@
 /**
  * The link (datasheet rev 3.4, sections 3.7 and 4.6.4): it follows the wire, comes up a while after a reset or a restart
- * of auto-negotiation, and tells of changes by LINKS, STATUS and an interrupt.
+ * of auto-negotiation, and tells of changes by LINKS, STATUS and an interrupt. Software may also force it up (AUTOC.FLU)
+ * or loop it back inside the MAC (HLREG0.LPBK, section 3.7.4.8).
  */
 import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
-import { insert } from '../../../datasheet/registers.ts';
+import {
+  LINK_SPEED_1G,
+  LINK_SPEED_10G,
+  LINK_SPEED_100M,
+  LMS_1G_NEGOTIATION,
+  LMS_1G_NO_NEGOTIATION,
+} from '../../../datasheet/ixgbe/link.ts';
+import { extract, insert } from '../../../datasheet/registers.ts';
 import { MILLISECOND } from '../../timers.ts';
-import type { WireEnd } from '../../wire.ts';
+import type { FrameSink, WireEnd } from '../../wire.ts';
 import type { ModelContext } from '../context.ts';
 import type { Interrupts } from '../interrupts.ts';
+import { type Medium, negotiates } from './medium.ts';
 
 /** From a restart until the link is up. Real optics take longer; the order of events is the same. */
 const TRAINING_TIME = 20 * MILLISECOND;
-/** AUTOC as the EEPROM of an SFP+ card sets it: LMS 3, 10G serial. */
-const AUTOC_10G_SERIAL = 3 << ixgbe.AUTOC.bits.LMS.shift;
-/** AUTOC2: the serial interface is SFI. */
-const AUTOC2_SFI = 2 << ixgbe.AUTOC2.bits.PMA_PMD_10G_SERIAL.shift;
-
+/** From a restart until the arbitration state machine has left its first state. */
+const ARBITRATION_TIME = 2 * MILLISECOND;
 /** ANLP1: the arbitration state (bits 16 … 19) has left its first state; without a partner there is nothing else to say. */
 const ANLP1_ARBITRATION_DONE = 1 << 16;
 
-const { AUTOC, AUTOC2, ANLP1, LINKS, STATUS, EICR } = ixgbe;
+const { AUTOC, AUTOC2, ANLP1, LINKS, STATUS, EICR, HLREG0 } = ixgbe;
+
+/** Where frames go while the link is forced up and nothing is plugged in. */
+const DARKNESS: FrameSink = { deliver: () => true };
 
 export class Link {
   /** What is plugged in; frames go there and come from there. */
@@ -28,21 +37,30 @@ export class Link {
   up = false;
   /** Mbit/s; 0 while the link is down. */
   speed = 0;
+  /** The receiver, to which frames go while the MAC loops back. */
+  receiver: FrameSink = DARKNESS;
   readonly #context: ModelContext;
   readonly #interrupts: Interrupts;
+  readonly #medium: Medium;
   /** Training is over, or was never begun. */
   #trained = false;
+  /** Up whatever the wire says. */
+  #forced = false;
+  #loopsBack = false;
   /** Counts restarts, so that an outdated timer knows that it is. */
   #attempt = 0;
   /** Sticky: the link was down since LINKS was last read. */
   #wasDown = true;
 
-  constructor(context: ModelContext, interrupts: Interrupts) {
+  constructor(context: ModelContext, interrupts: Interrupts, medium: Medium) {
     this.#context = context;
     this.#interrupts = interrupts;
+    this.#medium = medium;
     const { registers, faults } = context;
     registers.onWrite(AUTOC, (value) => {
+      this.#forced = (value & AUTOC.bits.FLU.mask) !== 0;
       if ((value & AUTOC.bits.RESTART_AN.mask) !== 0) this.restart();
+      this.follow();
       return value & ~AUTOC.bits.RESTART_AN.mask;
     });
     registers.onWrite(AUTOC2, (value, before) => {
@@ -58,11 +76,26 @@ export class Link {
     registers.onRead(STATUS, (stored) => insert(STATUS.bits.LINK_UP, stored, this.up ? 1 : 0));
   }
 
+  /** Where frames that are sent go. */
+  get sink(): FrameSink | undefined {
+    if (this.#loopsBack) return this.receiver;
+    return this.#forced ? (this.wire ?? DARKNESS) : this.wire;
+  }
+
+  /** Where received frames come from; nowhere while the MAC loops back. */
+  get source(): WireEnd | undefined {
+    return this.#loopsBack ? undefined : this.wire;
+  }
+
+  /** Takes over what HLREG0 says. */
+  configure(): void {
+    this.#loopsBack = (this.#context.registers.get(HLREG0) & HLREG0.bits.LPBK.mask) !== 0;
+  }
+
   /** As after a reset, when the EEPROM has been read. */
   loadDefaults(): void {
-    this.#context.registers.set(AUTOC, AUTOC_10G_SERIAL);
-    this.#context.registers.set(AUTOC2, AUTOC2_SFI);
-    this.#context.registers.set(ANLP1, ANLP1_ARBITRATION_DONE);
+    this.#context.registers.set(AUTOC, this.#medium.autoc);
+    this.#context.registers.set(AUTOC2, this.#medium.autoc2);
     this.restart();
   }
 
@@ -76,14 +109,17 @@ export class Link {
     this.#train(nanoseconds);
   }
 
-  /** Takes the link down until it is restarted. */
+  /** As a reset leaves it: down until it is restarted. */
   stop(): void {
+    this.#forced = false;
+    this.configure();
     this.#train(Number.POSITIVE_INFINITY);
   }
 
   /** Brings the link in line with the wire. To be called before each burst. */
   follow(): void {
-    const up = this.#trained && this.wire?.connected === true;
+    const connected = this.wire?.connected === true && this.#medium.present;
+    const up = this.#forced || (this.#trained && connected);
     if (up !== this.up) this.#change(up);
   }
 
@@ -91,8 +127,13 @@ export class Link {
     const attempt = ++this.#attempt;
     this.#trained = false;
     this.follow();
+    const { registers, timers } = this.#context;
+    registers.set(ANLP1, 0);
     if (nanoseconds === Number.POSITIVE_INFINITY) return;
-    this.#context.timers.after(nanoseconds, () => {
+    timers.after(Math.min(nanoseconds, ARBITRATION_TIME), () => {
+      if (attempt === this.#attempt) registers.set(ANLP1, ANLP1_ARBITRATION_DONE);
+    });
+    timers.after(nanoseconds, () => {
       if (attempt !== this.#attempt) return;
       this.#trained = true;
       this.follow();
@@ -101,16 +142,24 @@ export class Link {
 
   #change(up: boolean): void {
     this.up = up;
-    this.speed = up ? this.wire?.speed || 10_000 : 0;
+    this.speed = up ? Math.min(this.wire?.speed || this.#fastest(), this.#fastest()) : 0;
     if (!up) this.#wasDown = true;
     this.#interrupts.raiseOther(EICR.bits.LSC.mask);
   }
 
+  /** What the link mode allows, in Mbit/s. */
+  #fastest(): number {
+    const mode = extract(AUTOC.bits.LMS, this.#context.registers.get(AUTOC));
+    return mode === LMS_1G_NO_NEGOTIATION || mode === LMS_1G_NEGOTIATION ? 1_000 : 10_000;
+  }
+
   #readLinks(): number {
-    const code = this.speed >= 10_000 ? 3 : this.speed >= 1_000 ? 2 : this.speed > 0 ? 1 : 0;
+    const code = this.speed >= 10_000 ? LINK_SPEED_10G : this.speed >= 1_000 ? LINK_SPEED_1G : LINK_SPEED_100M;
     const status = this.up && !this.#wasDown ? 1 : 0;
     if (this.up) this.#wasDown = false;
-    const links = insert(LINKS.bits.LINK_UP, insert(LINKS.bits.LINK_STATUS, 0, status), this.up ? 1 : 0);
-    return insert(LINKS.bits.LINK_SPEED, links, code);
+    const { LINK_UP, LINK_STATUS, LINK_SPEED, KX_AN_COMPLETED } = LINKS.bits;
+    const links = insert(LINK_UP, insert(LINK_STATUS, 0, status), this.up ? 1 : 0);
+    const negotiated = this.#trained && negotiates(this.#context.registers.get(AUTOC));
+    return insert(LINK_SPEED, insert(KX_AN_COMPLETED, links, negotiated ? 1 : 0), this.up ? code : 0);
   }
 }

@@ -9,9 +9,13 @@ const READS = [2, 3];
 const NOBODY = 0xffff;
 const { MSCA, MSRWD } = ixgbe;
 
-export function connectMdio({ registers, timers }: ModelContext): void {
+export function connectMdio({ registers, timers, judge }: ModelContext): void {
   const { MDICMD, OPCODE } = MSCA.bits;
-  registers.onWrite(MSCA, (value) => {
+  registers.onWrite(MSCA, (value, before) => {
+    if ((before & MDICMD.mask) !== 0) {
+      judge.record('mdio.busy', { register: 'MSCA' });
+      return before;
+    }
     if ((value & MDICMD.mask) !== 0) {
       timers.after(COMMAND_TIME, () => {
         registers.set(MSCA, registers.get(MSCA) & ~MDICMD.mask);

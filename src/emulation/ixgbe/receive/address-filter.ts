@@ -38,7 +38,7 @@ export class Filters {
     };
     registers.onWrite(ixgbe.RAL, outdate);
     registers.onWrite(ixgbe.MCSTCTRL, outdate);
-    registers.onWrite(ixgbe.RAH, outdate);
+    registers.onWrite(ixgbe.RAH, (value) => outdate(value & (AV.mask | ixgbe.RAH.bits.RAH.mask)));
     registers.onWrite(ixgbe.FCTRL, (value, before) => {
       const receiving = (registers.get(ixgbe.RXCTRL) & ixgbe.RXCTRL.bits.RXEN.mask) !== 0;
       if (receiving && value !== before) judge.record('rx.filter-while-enabled', { register: 'FCTRL' });

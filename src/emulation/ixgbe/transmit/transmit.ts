@@ -95,19 +95,19 @@ export class Transmit implements FrameTaker {
   }
 
   take(bytes: Uint8Array, offset: number, length: number, command: number, queue: number): boolean {
-    const { wire } = this.#link;
-    if (!wire || (this.#faults.armed && this.#faults.strikes('tx-stall'))) return false;
+    const { sink } = this.#link;
+    if (!sink || (this.#faults.armed && this.#faults.strikes('tx-stall'))) return false;
     const insertsCrc = (command & TX_CMD_IFCS) !== 0 && (this.#control & HLREG0.bits.TXCRCEN.mask) !== 0;
     const data = insertsCrc ? length : this.#withoutCrc(bytes, offset, length);
     if (data <= 0) return true;
     let frame = data;
     if (data >= MINIMUM_FRAME || (this.#control & HLREG0.bits.TXPADEN.mask) === 0) {
       if (data + CRC_BYTES > this.#maximum && this.#tooLong(bytes, offset, data, queue)) return true;
-      if (!wire.deliver(bytes, offset, data)) return false;
+      if (!sink.deliver(bytes, offset, data)) return false;
     } else {
       this.#pad(bytes, offset, data);
       frame = MINIMUM_FRAME;
-      if (!wire.deliver(this.#padded, 0, frame)) return false;
+      if (!sink.deliver(this.#padded, 0, frame)) return false;
     }
     this.#count(bytes, offset, frame + CRC_BYTES, queue);
     return true;
