@@ -36,6 +36,28 @@ export const PACKED_CONSTANTS = {
   EVENT_AT_DESCRIPTOR,
 } as const;
 
+/** Views of one array that begin a step apart. They are equally long, so that V8 checks one index for all of them. */
+export type FourViews<T> = readonly [T, T, T, T];
+
+/** The first view begins `first` into `array`; the last index is that from which `step` elements are left in the last view. */
+export function fourViews<T extends Int32Array | Float64Array | Uint16Array>(
+  array: T,
+  step: number,
+  first = 0,
+): FourViews<T> {
+  const length = Math.max(0, array.length - 4 * step + 1);
+  const view = (i: number): T => array.subarray(first + i * step, first + i * step + length) as T;
+  return [view(0), view(1), view(2), view(3)];
+}
+
+/** Four descriptors at a time, by the place of the first: address by 2 × place, length, and id with flags, by 4 × place. */
+export interface FourDescriptors {
+  readonly addresses: FourViews<Float64Array>;
+  readonly lengths: FourViews<Int32Array>;
+  readonly idFlags: FourViews<Int32Array>;
+  readonly order: FourViews<Uint16Array>;
+}
+
 /** A packed ring's memory, and the driver's own record of it, which the device cannot reach. */
 export interface PackedRing {
   readonly packed: typeof PACKED_CONSTANTS;
@@ -50,17 +72,27 @@ export interface PackedRing {
    * the device has. So they are its places for as long as the device uses buffers in order, and always with IN_ORDER.
    */
   readonly order: Uint16Array;
+  readonly four: FourDescriptors;
 }
 
 export function packedRing({ memory, size }: QueueInit): PackedRing {
   const { buffer, byteOffset } = memory.bytes;
   const { descriptors, driver, device } = packedLayout(size);
+  const words = new Int32Array(buffer, byteOffset + descriptors, 4 * size);
+  const halves = new Float64Array(buffer, byteOffset + descriptors, 2 * size);
+  const order = Uint16Array.from({ length: Math.max(size, 64) }, (_, i) => i);
   return {
     packed: PACKED_CONSTANTS,
-    descriptors: new Int32Array(buffer, byteOffset + descriptors, 4 * size),
-    descriptors64: new Float64Array(buffer, byteOffset + descriptors, 2 * size),
+    descriptors: words,
+    descriptors64: halves,
     driverEvent: new Uint16Array(buffer, byteOffset + driver, 2),
     deviceEvent: new Uint16Array(buffer, byteOffset + device, 2),
-    order: Uint16Array.from({ length: Math.max(size, 64) }, (_, i) => i),
+    order,
+    four: {
+      addresses: fourViews(halves, 2),
+      lengths: fourViews(words, 4, PACKED_LENGTH),
+      idFlags: fourViews(words, 4, PACKED_ID_FLAGS),
+      order: fourViews(order, 1),
+    },
   };
 }

@@ -5,11 +5,14 @@
  * stack, and its descriptor is the device's again. Only when the pool was empty do descriptors stay free; `refill` sees to
  * them. The factories are copied for each queue (see specialise.ts): they use their parameters only.
  */
-import type { PackedRing } from './packed-context.ts';
+import type { FourViews, PackedRing } from './packed-context.ts';
 
 import type { Receive, RxContext } from './rx-context.ts';
 
-export type PackedRxContext = RxContext & PackedRing;
+export interface PackedRxContext extends RxContext, PackedRing {
+  /** Four packets at a time from the pool's free stack, by the index of the lowest. */
+  readonly fourFree: FourViews<Int32Array>;
+}
 
 /** Puts fresh packets into free descriptors, as many as the pool has, and rings if the device wants it. */
 export function makePackedRefill(context: PackedRxContext, kick: () => void): () => void {
@@ -68,18 +71,24 @@ export function makePackedRefill(context: PackedRxContext, kick: () => void): ()
 export function makePackedReceive(context: PackedRxContext, kick: () => void, unusual: Receive): Receive {
   const { poolState: $poolState, freeStack: $freeStack, addresses: $addresses, lengths: $lengths } = context;
   const { descriptors: $descriptors, descriptors64: $descriptors64, shadow: $shadow, headers: $headers } = context;
-  const { offloads: $offloads, state: $state, totals: $totals, pool, size, block } = context;
+  const { offloads: $offloads, state: $state, totals: $totals, pool, size } = context;
   const { inOrder, mergeable, receiveChecksum, maximumLength, headerBytes } = context;
   const { STRIDE, HEADROOM, POOL_TOP, PACKETS, BYTES, NEEDS_CHECKSUM, DATA_VALID, VERIFIED } = context.constants;
   const { NEXT, NEXT_WRAP, AVAILABLE, AVAILABLE_WRAP, OUTSTANDING, PENDING, GROUP, NUMBER_OF_BUFFERS } =
     context.constants;
   const { LENGTH, ID_FLAGS, ID_MASK, AVAIL, IN_USE, WRITE } = context.packed;
+  const [$idFlags0, $idFlags1, $idFlags2, $idFlags3] = context.four.idFlags;
+  const [$lengths0, $lengths1, $lengths2, $lengths3] = context.four.lengths;
+  const [$addresses0, $addresses1, $addresses2, $addresses3] = context.four.addresses;
+  const [$freeStack0, $freeStack1, $freeStack2, $freeStack3] = context.fourFree;
   const mask = size - 1;
   /** Bits that no id has. */
   const noId = ID_MASK & ~mask;
   /** Bits that no length less one has, of frames that are looked at four at a time. */
   const noLength = -1 << (31 - Math.clz32(maximumLength));
   const bufferLength = headerBytes + maximumLength;
+  /** The device finds buffers by itself while it has some: it is told when a quarter of the ring is new. */
+  const announced = Math.max(1, size >> 2);
   const headersMatter = mergeable || receiveChecksum;
   /** From one packet's header to the next, and to the first, in words of 16 bits. */
   const headerStride = STRIDE >> 1;
@@ -108,6 +117,22 @@ export function makePackedReceive(context: PackedRxContext, kick: () => void, un
     const offloads = $offloads;
     const state = $state;
     const totals = $totals;
+    const idFlags0 = $idFlags0;
+    const idFlags1 = $idFlags1;
+    const idFlags2 = $idFlags2;
+    const idFlags3 = $idFlags3;
+    const lengths0 = $lengths0;
+    const lengths1 = $lengths1;
+    const lengths2 = $lengths2;
+    const lengths3 = $lengths3;
+    const addresses0 = $addresses0;
+    const addresses1 = $addresses1;
+    const addresses2 = $addresses2;
+    const addresses3 = $addresses3;
+    const freeStack0 = $freeStack0;
+    const freeStack1 = $freeStack1;
+    const freeStack2 = $freeStack2;
+    const freeStack3 = $freeStack3;
 
     if (batch.pool !== pool) batch.adopt(pool);
     const packets = batch.packets;
@@ -125,18 +150,20 @@ export function makePackedReceive(context: PackedRxContext, kick: () => void, un
     let lap = state[NEXT_WRAP];
 
     // Four at a time while four usual frames are there: what V8 checks before it touches an array, it checks once for four.
-    while (((seen + 4) | 0) <= budget && next + 4 <= size) {
+    const beforeEnd = Math.min(budget, size - next) | 0;
+    const flags = WRITE | (lap ^ AVAIL);
+    while (((seen + 4) | 0) <= beforeEnd) {
       const word = next << 2;
-      const used0 = descriptors[word + ID_FLAGS];
-      const used1 = descriptors[word + 4 + ID_FLAGS];
-      const used2 = descriptors[word + 8 + ID_FLAGS];
-      const used3 = descriptors[word + 12 + ID_FLAGS];
+      const used0 = idFlags0[word];
+      const used1 = idFlags1[word];
+      const used2 = idFlags2[word];
+      const used3 = idFlags3[word];
       if ((((used0 ^ lap) | (used1 ^ lap) | (used2 ^ lap) | (used3 ^ lap)) & IN_USE) !== 0) break;
-      const length0 = (descriptors[word + LENGTH] - headerBytes) | 0;
-      const length1 = (descriptors[word + 4 + LENGTH] - headerBytes) | 0;
-      const length2 = (descriptors[word + 8 + LENGTH] - headerBytes) | 0;
-      const length3 = (descriptors[word + 12 + LENGTH] - headerBytes) | 0;
-      const lengthBits = (length0 - 1) | (length1 - 1) | (length2 - 1) | (length3 - 1);
+      const written0 = (lengths0[word] - headerBytes) | 0;
+      const written1 = (lengths1[word] - headerBytes) | 0;
+      const written2 = (lengths2[word] - headerBytes) | 0;
+      const written3 = (lengths3[word] - headerBytes) | 0;
+      const lengthBits = (written0 - 1) | (written1 - 1) | (written2 - 1) | (written3 - 1);
       if ((((used0 | used1 | used2 | used3) & noId) | (lengthBits & noLength)) !== 0) break;
       const id0 = used0 & mask;
       const id1 = used1 & mask;
@@ -148,53 +175,55 @@ export function makePackedReceive(context: PackedRxContext, kick: () => void, un
         if (!isUsual(shadow[id2], headers, offloads) || !isUsual(shadow[id3], headers, offloads)) break;
       }
       const half = next << 1;
-      const flags = WRITE | (lap ^ AVAIL);
-      bytes = (bytes + length0 + length1 + length2 + length3) | 0;
+      bytes = (bytes + written0 + written1 + written2 + written3) | 0;
       seen = (seen + 4) | 0;
-      next = (next + 4) & mask;
-      if (next === 0) lap ^= IN_USE;
+      next = (next + 4) | 0;
       top = (top - 4) | 0;
 
       const packet0 = shadow[id0];
-      const fresh0 = freeStack[(top + 3) | 0];
+      const fresh0 = freeStack3[top];
       shadow[id0] = fresh0;
-      descriptors64[half] = addresses[fresh0];
-      descriptors[word + LENGTH] = bufferLength;
-      descriptors[word + ID_FLAGS] = flags | id0; // last: with it the buffer is the device's
-      lengths[packet0] = length0;
+      addresses0[half] = addresses[fresh0];
+      lengths0[word] = bufferLength;
+      idFlags0[word] = flags | id0; // last: with it the buffer is the device's
+      lengths[packet0] = written0;
       packets[count] = packet0;
       offsets[count] = Math.imul(packet0, STRIDE) + HEADROOM;
 
       const packet1 = shadow[id1];
-      const fresh1 = freeStack[(top + 2) | 0];
+      const fresh1 = freeStack2[top];
       shadow[id1] = fresh1;
-      descriptors64[half + 2] = addresses[fresh1];
-      descriptors[word + 4 + LENGTH] = bufferLength;
-      descriptors[word + 4 + ID_FLAGS] = flags | id1;
-      lengths[packet1] = length1;
+      addresses1[half] = addresses[fresh1];
+      lengths1[word] = bufferLength;
+      idFlags1[word] = flags | id1;
+      lengths[packet1] = written1;
       packets[(count + 1) | 0] = packet1;
       offsets[(count + 1) | 0] = Math.imul(packet1, STRIDE) + HEADROOM;
 
       const packet2 = shadow[id2];
-      const fresh2 = freeStack[(top + 1) | 0];
+      const fresh2 = freeStack1[top];
       shadow[id2] = fresh2;
-      descriptors64[half + 4] = addresses[fresh2];
-      descriptors[word + 8 + LENGTH] = bufferLength;
-      descriptors[word + 8 + ID_FLAGS] = flags | id2;
-      lengths[packet2] = length2;
+      addresses2[half] = addresses[fresh2];
+      lengths2[word] = bufferLength;
+      idFlags2[word] = flags | id2;
+      lengths[packet2] = written2;
       packets[(count + 2) | 0] = packet2;
       offsets[(count + 2) | 0] = Math.imul(packet2, STRIDE) + HEADROOM;
 
       const packet3 = shadow[id3];
-      const fresh3 = freeStack[top];
+      const fresh3 = freeStack0[top];
       shadow[id3] = fresh3;
-      descriptors64[half + 6] = addresses[fresh3];
-      descriptors[word + 12 + LENGTH] = bufferLength;
-      descriptors[word + 12 + ID_FLAGS] = flags | id3;
-      lengths[packet3] = length3;
+      addresses3[half] = addresses[fresh3];
+      lengths3[word] = bufferLength;
+      idFlags3[word] = flags | id3;
+      lengths[packet3] = written3;
       packets[(count + 3) | 0] = packet3;
       offsets[(count + 3) | 0] = Math.imul(packet3, STRIDE) + HEADROOM;
       count = (count + 4) | 0;
+    }
+    if (next === size) {
+      next = 0;
+      lap ^= IN_USE;
     }
 
     while (seen < budget) {
@@ -233,7 +262,7 @@ export function makePackedReceive(context: PackedRxContext, kick: () => void, un
       totals[BYTES] += bytes;
       const pending = (state[PENDING] + seen) | 0;
       state[PENDING] = pending;
-      if (pending >= block) kick();
+      if (pending >= announced) kick();
     }
     const more = !isWhole || ((descriptors[(next << 2) + ID_FLAGS] ^ lap) & IN_USE) === 0;
     return more && count < capacity ? (seen + unusual(batch)) | 0 : seen;

@@ -5,11 +5,15 @@
  * only when the ring or the pool runs short; the device never interrupts for them. The factories are copied for each queue
  * and pool (see specialise.ts): they use their parameters only.
  */
-import type { PackedRing } from './packed-context.ts';
+import type { FourViews, PackedRing } from './packed-context.ts';
 import type { Transmit, TxSource, TxTables } from './tx-context.ts';
 
 export type PackedTxTables = TxTables & PackedRing;
-export type PackedTxContext = PackedTxTables & TxSource;
+
+export interface PackedTxContext extends PackedTxTables, TxSource {
+  /** Four packets at a time of the pool's free stack, by the index of the lowest. */
+  readonly fourFree: FourViews<Int32Array>;
+}
 
 /** Gives what has been sent back to the pool: frames in one piece, all of this pool. Returns how many descriptors are free. */
 export function makePackedTakeBack(context: PackedTxContext): () => number {
@@ -17,6 +21,9 @@ export function makePackedTakeBack(context: PackedTxContext): () => number {
   const { descriptors: $descriptors, size, inOrder, fail } = context;
   const { POOL_TOP, NO_PACKET, NEXT, NEXT_WRAP, FREE } = context.constants;
   const { ID_FLAGS, ID_MASK, IN_USE } = context.packed;
+  const [$idFlags0, $idFlags1, $idFlags2, $idFlags3] = context.four.idFlags;
+  const [$order0, $order1, $order2, $order3] = context.four.order;
+  const [$freeStack0, $freeStack1, $freeStack2, $freeStack3] = context.fourFree;
   const mask = size - 1;
   /** Bits that no id has. */
   const noId = ID_MASK & ~mask;
@@ -28,6 +35,18 @@ export function makePackedTakeBack(context: PackedTxContext): () => number {
     const order = $order;
     const state = $state;
     const descriptors = $descriptors;
+    const idFlags0 = $idFlags0;
+    const idFlags1 = $idFlags1;
+    const idFlags2 = $idFlags2;
+    const idFlags3 = $idFlags3;
+    const order0 = $order0;
+    const order1 = $order1;
+    const order2 = $order2;
+    const order3 = $order3;
+    const freeStack0 = $freeStack0;
+    const freeStack1 = $freeStack1;
+    const freeStack2 = $freeStack2;
+    const freeStack3 = $freeStack3;
 
     let free = state[FREE];
     let next = state[NEXT] & mask;
@@ -37,10 +56,10 @@ export function makePackedTakeBack(context: PackedTxContext): () => number {
     // Four at a time while the device has used four single buffers; what V8 checks, it checks once for four.
     while (!inOrder && free + 4 <= size && next + 4 <= size) {
       const word = next << 2;
-      const used0 = descriptors[word + ID_FLAGS];
-      const used1 = descriptors[word + 4 + ID_FLAGS];
-      const used2 = descriptors[word + 8 + ID_FLAGS];
-      const used3 = descriptors[word + 12 + ID_FLAGS];
+      const used0 = idFlags0[word];
+      const used1 = idFlags1[word];
+      const used2 = idFlags2[word];
+      const used3 = idFlags3[word];
       if ((((used0 ^ lap) | (used1 ^ lap) | (used2 ^ lap) | (used3 ^ lap)) & IN_USE) !== 0) break;
       if (((used0 | used1 | used2 | used3) & noId) !== 0) break;
       const packet0 = shadow[used0 & mask];
@@ -59,14 +78,14 @@ export function makePackedTakeBack(context: PackedTxContext): () => number {
         shadow[used0 & mask] = packet0;
         break;
       }
-      order[next] = used0;
-      order[next + 1] = used1;
-      order[next + 2] = used2;
-      order[next + 3] = used3;
-      freeStack[top] = packet0;
-      freeStack[(top + 1) | 0] = packet1;
-      freeStack[(top + 2) | 0] = packet2;
-      freeStack[(top + 3) | 0] = packet3;
+      order0[next] = used0;
+      order1[next] = used1;
+      order2[next] = used2;
+      order3[next] = used3;
+      freeStack0[top] = packet0;
+      freeStack1[top] = packet1;
+      freeStack2[top] = packet2;
+      freeStack3[top] = packet3;
       top = (top + 4) | 0;
       free = (free + 4) | 0;
       next = (next + 4) & mask;
@@ -112,6 +131,10 @@ export function makePackedTransmit(context: PackedTxContext, takeBack: () => num
   const { STRIDE64, HEADER64 } = context.constants;
   const { AVAILABLE, AVAILABLE_WRAP, FREE, PENDING, PACKETS, BYTES } = context.constants;
   const { LENGTH, ID_FLAGS, IN_USE } = context.packed;
+  const [$idFlags0, $idFlags1, $idFlags2, $idFlags3] = context.four.idFlags;
+  const [$lengths0, $lengths1, $lengths2, $lengths3] = context.four.lengths;
+  const [$addresses0, $addresses1, $addresses2, $addresses3] = context.four.addresses;
+  const [$order0, $order1, $order2, $order3] = context.four.order;
   const lengthRange = context.maximumLength - MINIMUM;
   const mask = size - 1;
 
@@ -127,6 +150,22 @@ export function makePackedTransmit(context: PackedTxContext, takeBack: () => num
     const shadow = $shadow;
     const state = $state;
     const totals = $totals;
+    const idFlags0 = $idFlags0;
+    const idFlags1 = $idFlags1;
+    const idFlags2 = $idFlags2;
+    const idFlags3 = $idFlags3;
+    const lengths0 = $lengths0;
+    const lengths1 = $lengths1;
+    const lengths2 = $lengths2;
+    const lengths3 = $lengths3;
+    const addresses0 = $addresses0;
+    const addresses1 = $addresses1;
+    const addresses2 = $addresses2;
+    const addresses3 = $addresses3;
+    const order0 = $order0;
+    const order1 = $order1;
+    const order2 = $order2;
+    const order3 = $order3;
 
     if (batch.pool !== pool || (poolState[POOL_MOVED] | poolState[POOL_SPECIAL]) !== 0) return otherwise(batch);
     const wanted = batch.length | 0;
@@ -143,7 +182,8 @@ export function makePackedTransmit(context: PackedTxContext, takeBack: () => num
     let bytes = 0;
 
     // Four at a time while four fit: what V8 checks before it touches an array, it checks once for four.
-    while (((queued + 4) | 0) <= count && place + 4 <= size) {
+    const beforeEnd = Math.min(count, size - place) | 0;
+    while (((queued + 4) | 0) <= beforeEnd) {
       const packet0 = packets[queued];
       const packet1 = packets[(queued + 1) | 0];
       const packet2 = packets[(queued + 2) | 0];
@@ -157,46 +197,49 @@ export function makePackedTransmit(context: PackedTxContext, takeBack: () => num
       const half = place << 1;
       const word = place << 2;
 
-      const id0 = order[place] & mask;
+      const id0 = order0[place] & mask;
       const header0 = Math.imul(packet0, STRIDE64) + HEADER64;
       bytes64[header0 - 1] = 0;
       bytes64[header0] = 0;
       shadow[id0] = packet0;
-      descriptors64[half] = addresses[packet0];
-      descriptors[word + LENGTH] = length0 + headerBytes;
-      descriptors[word + ID_FLAGS] = flags | id0; // last: with it the buffer is the device's
+      addresses0[half] = addresses[packet0];
+      lengths0[word] = length0 + headerBytes;
+      idFlags0[word] = flags | id0; // last: with it the buffer is the device's
 
-      const id1 = order[place + 1] & mask;
+      const id1 = order1[place] & mask;
       const header1 = Math.imul(packet1, STRIDE64) + HEADER64;
       bytes64[header1 - 1] = 0;
       bytes64[header1] = 0;
       shadow[id1] = packet1;
-      descriptors64[half + 2] = addresses[packet1];
-      descriptors[word + 4 + LENGTH] = length1 + headerBytes;
-      descriptors[word + 4 + ID_FLAGS] = flags | id1;
+      addresses1[half] = addresses[packet1];
+      lengths1[word] = length1 + headerBytes;
+      idFlags1[word] = flags | id1;
 
-      const id2 = order[place + 2] & mask;
+      const id2 = order2[place] & mask;
       const header2 = Math.imul(packet2, STRIDE64) + HEADER64;
       bytes64[header2 - 1] = 0;
       bytes64[header2] = 0;
       shadow[id2] = packet2;
-      descriptors64[half + 4] = addresses[packet2];
-      descriptors[word + 8 + LENGTH] = length2 + headerBytes;
-      descriptors[word + 8 + ID_FLAGS] = flags | id2;
+      addresses2[half] = addresses[packet2];
+      lengths2[word] = length2 + headerBytes;
+      idFlags2[word] = flags | id2;
 
-      const id3 = order[place + 3] & mask;
+      const id3 = order3[place] & mask;
       const header3 = Math.imul(packet3, STRIDE64) + HEADER64;
       bytes64[header3 - 1] = 0;
       bytes64[header3] = 0;
       shadow[id3] = packet3;
-      descriptors64[half + 6] = addresses[packet3];
-      descriptors[word + 12 + LENGTH] = length3 + headerBytes;
-      descriptors[word + 12 + ID_FLAGS] = flags | id3;
+      addresses3[half] = addresses[packet3];
+      lengths3[word] = length3 + headerBytes;
+      idFlags3[word] = flags | id3;
 
       bytes = (bytes + length0 + length1 + length2 + length3) | 0;
       queued = (queued + 4) | 0;
-      place = (place + 4) & mask;
-      if (place === 0) flags ^= IN_USE;
+      place = (place + 4) | 0;
+    }
+    if (place === size) {
+      place = 0;
+      flags ^= IN_USE;
     }
 
     while (queued < count) {

@@ -10,7 +10,7 @@ import {
 } from '../../datasheet/virtio/packed-ring.ts';
 import { NO_PACKET } from '../../memory/packet-pool.ts';
 import { specialise } from '../../specialise.ts';
-import { PACKED_CONSTANTS, packedRing } from './packed-context.ts';
+import { fourViews, PACKED_CONSTANTS, packedRing } from './packed-context.ts';
 import { makePackedKick } from './packed-kick.ts';
 import { makePackedTakeBack, makePackedTransmit, type PackedTxTables } from './packed-transmit.ts';
 import type { TxQueueInit } from './queue-init.ts';
@@ -61,7 +61,7 @@ export class PackedTx implements TxRing {
   }
 
   burst(source: TxSource): Transmit {
-    const context = { ...this.#tables, ...source };
+    const context = { ...this.#tables, ...source, fourFree: fourViews(source.freeStack, 1) };
     const takeBack = specialise('take-back', makePackedTakeBack)(context);
     return specialise('transmit', makePackedTransmit)(context, takeBack, this.#kick);
   }
