@@ -12,6 +12,7 @@ import { addList } from './list.ts';
 import { addPktgen } from './pktgen.ts';
 import { addPorts } from './ports.ts';
 import { reportError, writeUsageError } from './report-error.ts';
+import { addServe } from './serve.ts';
 
 const NOTES = `
 A PORT is a PCI address (0000:03:00.0), an emulated NIC (emulated:ixgbe?…), a TAP
@@ -45,7 +46,7 @@ const program = new Command('ixy')
   .addHelpText('after', NOTES);
 
 const COMMANDS = [
-  ...[addList, addInfo, addPktgen, addForward, addCapture, addPorts],
+  ...[addList, addInfo, addPktgen, addForward, addCapture, addServe, addPorts],
   ...[addBind, addUnbind, addHugePages, addDoctor],
 ];
 for (const add of COMMANDS) add(program);

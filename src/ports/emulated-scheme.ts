@@ -15,9 +15,10 @@ import { type EmulatedNic, openSteppedNic, openThreadedNic } from './emulated-ni
 import { wireParameters, wireSpec } from './emulated-wire.ts';
 import { nextMac } from './mac-addresses.ts';
 import { driverOptions, type OpenOptions } from './open-options.ts';
-import type { Parameters, Values } from './parameters.ts';
+import { type Parameters, parseValues, type Values } from './parameters.ts';
+import { formatPortUri, type PortUri } from './port-uri.ts';
 import { parseBoolean, parseStationMac } from './quantities.ts';
-import { type PortScheme, portScheme } from './scheme.ts';
+import { type EmulatedNicSpec, type PortScheme, portScheme } from './scheme.ts';
 import { SteppedRxQueue, SteppedTxQueue } from './stepped-queues.ts';
 
 const SHARED_THREAD = 'emulation';
@@ -27,13 +28,16 @@ const addressParameters = {
   mac: { syntax: 'MAC', meaning: 'its address; default: one that no other port here has', parse: parseStationMac },
 } as const;
 
-const runParameters = {
+const judgeParameters = {
   strict: {
     syntax: '1|0',
     meaning: "count each rule of the datasheet that the driver breaks, in the counter 'violations'",
     default: '0',
     parse: parseBoolean,
   },
+} as const;
+
+const runParameters = {
   thread: {
     syntax: '1|0|NAME',
     meaning:
@@ -43,7 +47,8 @@ const runParameters = {
   },
 } as const;
 
-type CommonValues = Values<typeof addressParameters> & Values<typeof runParameters>;
+type NicValues = Values<typeof addressParameters> & Values<typeof judgeParameters>;
+type CommonValues = NicValues & Values<typeof runParameters>;
 
 /** What the program asks for, and where memory comes from. */
 type DriverOptions = Omit<OpenOptions, 'use'> & Required<Pick<OpenOptions, 'allocateMemory'>>;
@@ -67,25 +72,35 @@ export function emulatedScheme<Kind extends ModelKind, Table extends Parameters>
   definition: EmulatedNicDefinition<Kind, Table>,
 ): PortScheme {
   const { model, summary, examples } = definition;
-  return portScheme({
+  const nicParameters = { ...addressParameters, ...definition.parameters, ...judgeParameters };
+  const specify = (name: string, values: NicValues & Values<Table>): EmulatedNicSpec<Kind> => {
+    const mac = values.mac ?? nextMac();
+    const options = { ...definition.modelOptions(values), mac, strict: values.strict };
+    return { model, options, wire: { ...wireSpec(`port '${name}'`, values, mac), counters: sharedWireCounters() } };
+  };
+  const scheme = portScheme({
     scheme: 'emulated',
     target: model,
     syntax: `emulated:${model}`,
     summary,
-    parameters: { ...addressParameters, ...definition.parameters, ...runParameters },
+    parameters: { ...nicParameters, ...runParameters },
     examples,
     async open({ name, values: all, options }) {
       const values = all as CommonValues & Values<Table>;
-      const mac = values.mac ?? nextMac();
-      const counters = sharedWireCounters();
-      const wire = { ...wireSpec(`port '${name}'`, values, mac), counters };
-      const nic = { ...definition.modelOptions(values), model, address: name, mac, strict: values.strict };
+      const { options: modelOptions, wire } = specify(name, values);
+      const nic = { ...modelOptions, model, address: name };
       const { thread } = values;
       const emulated = thread === undefined ? openSteppedNic(nic, wire) : openThreadedNic(nic, wire, thread);
       const memory = { allocateMemory: allocatePlainMemory, ...driverOptions(options) };
-      return emulatedPort(emulated, await definition.openDriver(emulated.device, memory), wireCounters(counters));
+      return emulatedPort(emulated, await definition.openDriver(emulated.device, memory), wireCounters(wire.counters));
     },
   });
+  const describe = (uri: PortUri): EmulatedNicSpec => {
+    const name = formatPortUri(uri);
+    const values = parseValues(`port '${name}'`, nicParameters, uri.parameters);
+    return specify(name, values as NicValues & Values<Table>) as unknown as EmulatedNicSpec;
+  };
+  return { ...scheme, describe };
 }
 
 /** The port that NIC and driver make together. */

@@ -1,5 +1,6 @@
 /** A kind of port: one entry per URI scheme, or per target where a scheme has several kinds; from which opening, error messages, `--help` and documentation come. */
 import type { NetDevice } from '../drivers/net-device.ts';
+import type { ModelKind, ModelOptions, WireSpec } from '../emulation/index.ts';
 import { IxyError } from '../errors.ts';
 import type { OpenOptions } from './open-options.ts';
 import { type Parameters, parseValues, type Values } from './parameters.ts';
@@ -31,6 +32,15 @@ export interface OpenRequest<Parsed> {
 /** A scheme as `open` uses it: its parameters are parsed and checked before its own code runs. */
 export interface PortScheme extends Omit<SchemeDefinition<Parameters>, 'open'> {
   readonly open: (uri: PortUri, options: OpenOptions) => Promise<NetDevice>;
+  /** For kinds with an emulated NIC: what that is, apart from its driver. Throws `ERR_PORT_URI`. */
+  readonly describe?: (uri: PortUri) => EmulatedNicSpec;
+}
+
+/** An emulated NIC without a driver, for others to drive. */
+export interface EmulatedNicSpec<Kind extends ModelKind = ModelKind> {
+  readonly model: Kind;
+  readonly options: ModelOptions<Kind>;
+  readonly wire: WireSpec;
 }
 
 export function portScheme<Table extends Parameters>(definition: SchemeDefinition<Table>): PortScheme {

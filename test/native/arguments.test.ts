@@ -108,7 +108,9 @@ describe('arguments of the addon', () => {
       fc.integer({ min: 2 ** 29, max: 2 ** 30 }),
     );
     const before = openDescriptors();
-    const names = Object.keys(calls).filter((name) => name !== 'eventfd' && name !== 'epollCreate') as (keyof Addon)[];
+    // These may find sense in it, and make something.
+    const makers = ['eventfd', 'epollCreate', 'listen'];
+    const names = Object.keys(calls).filter((name) => !makers.includes(name)) as (keyof Addon)[];
     const property = fc.property(fc.constantFrom(...names), fc.array(nonsense, { maxLength: 5 }), (name, args) => {
       try {
         (addon()[name] as Call)(...args);

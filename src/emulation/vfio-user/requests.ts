@@ -23,8 +23,8 @@ import { decodeVersion, encodeVersion, MAJOR, MINOR } from '../../pci/vfio-user/
 import { Refusal } from './refusal.ts';
 import type { ServedDevice } from './served-device.ts';
 
-/** Descriptors taken with one message: eventfds of all vectors that the models have come at once. */
-export const MAXIMUM_DESCRIPTORS = 64;
+/** Descriptors taken with one message; QEMU takes a server that announces more for broken. */
+export const MAXIMUM_DESCRIPTORS = 16;
 
 export interface Answer {
   readonly reply: Uint8Array;

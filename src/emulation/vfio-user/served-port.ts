@@ -77,7 +77,6 @@ export class ServedPort {
   close(): void {
     this.#disconnect('the server ends');
     stopListening(this.path, this.#listener);
-    this.device.model.wire?.close();
   }
 
   #disconnect(reason: string): void {

@@ -2,8 +2,18 @@
 import { bridgeArguments, type Nic, nicArguments } from './nics.ts';
 import { AGENT, INITRD, KERNEL, PROJECT } from './setup.ts';
 
+/** A NIC that another process serves over vfio-user. */
+export interface ServedNic {
+  /** The socket file that it is served at. */
+  readonly socket: string;
+  /** As `Nic.slot`. */
+  readonly slot: number;
+}
+
 export interface Machine {
   readonly nics: readonly Nic[];
+  /** The machine's memory is shared with those who serve them. */
+  readonly served?: readonly ServedNic[];
   /** An IOMMU (VT-d) that translates, and remaps interrupts. Default: none. */
   readonly iommu?: boolean;
   /** The test needs VFIO's no-IOMMU mode, whose modules are built apart. */
@@ -16,10 +26,20 @@ export interface Machine {
 export const AGENT_DESCRIPTOR = 3;
 export const MONITOR_DESCRIPTOR = 4;
 
+const MEMORY = '1024M';
+const SHARED_MEMORY = [
+  ...['-machine', 'q35,memory-backend=memory'],
+  ...['-object', `memory-backend-memfd,id=memory,size=${MEMORY},share=on`],
+];
+/** First release of QEMU that takes served NICs. */
+export const SERVED_SINCE = 10.1;
+
 /** `share`: a directory for files and the console's log, which the guest can write. */
 export function qemuArguments(machine: Machine, share: string): string[] {
+  const { served = [] } = machine;
   return [
-    ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '1024'],
+    ...(served.length > 0 ? SHARED_MEMORY : ['-machine', 'q35']),
+    ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', MEMORY],
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-kernel', `${KERNEL}/vmlinux`, '-initrd', INITRD, '-append', kernelCommandLine(machine)],
     ...['-serial', `file:${consoleLog(share)}`],
@@ -31,7 +51,13 @@ export function qemuArguments(machine: Machine, share: string): string[] {
     ...fileSystem('share', share, 0x1e),
     ...bridgeArguments(machine.nics),
     ...machine.nics.flatMap((nic) => nicArguments(nic, machine.iommu ?? false)),
+    ...served.flatMap(servedArguments),
   ];
+}
+
+function servedArguments({ socket, slot }: ServedNic): string[] {
+  const place = { addr: slot.toString(16), rombar: 0 };
+  return ['-device', JSON.stringify({ driver: 'vfio-user-pci', socket: { type: 'unix', path: socket }, ...place })];
 }
 
 /** Whether it needs interfaces of the machine that it runs on, and so root. */

@@ -1,7 +1,7 @@
 /** What keeps a machine from being booted here. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
-import { hasTaps, type Machine } from './machine.ts';
+import { hasTaps, type Machine, SERVED_SINCE } from './machine.ts';
 import { NIC_MODELS, type NicModel } from './nics.ts';
 import { GUEST_FILES, INITRD, KERNEL, NO_IOMMU_MODULES, PROJECT, QEMU } from './setup.ts';
 
@@ -18,6 +18,9 @@ export function missingFor(machine: Machine): string | undefined {
   const tooNew = models.find(({ since = 0 }) => since > release);
   if (tooNew) {
     return `${tooNew.device} needs QEMU ${tooNew.since}, found ${release}; run: scripts/vm-setup.sh --newer-qemu`;
+  }
+  if (machine.served && release < SERVED_SINCE) {
+    return `vfio-user-pci needs QEMU ${SERVED_SINCE}, found ${release}; run: scripts/vm-setup.sh --newer-qemu`;
   }
   if (!existsSync(KERNEL)) return `no kernel was unpacked; ${RUN_SETUP}`;
   if (!existsSync(INITRD) || statSync(INITRD).mtimeMs < statSync(`${GUEST_FILES}/init.sh`).mtimeMs) {
