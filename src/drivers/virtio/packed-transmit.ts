@@ -13,6 +13,9 @@ export type PackedTxTables = TxTables & PackedRing;
 export interface PackedTxContext extends PackedTxTables, TxSource {
   /** Four packets at a time of the pool's free stack, by the index of the lowest. */
   readonly fourFree: FourViews<Int32Array>;
+  /** The two words of 8 bytes in which packets' headers lie, equally long as views: both by the word where a slot begins. */
+  readonly headerBegins: Float64Array;
+  readonly headerEnds: Float64Array;
 }
 
 /** Gives what has been sent back to the pool: frames in one piece, all of this pool. Returns how many descriptors are free. */
@@ -125,10 +128,16 @@ export function makePackedTakeBack(context: PackedTxContext): () => number {
 export function makePackedTransmit(context: PackedTxContext, takeBack: () => number, kick: () => void): Transmit {
   const { poolState: $poolState, lengths: $lengths, addresses: $addresses } = context;
   const { descriptors: $descriptors, descriptors64: $descriptors64, order: $order } = context;
-  const { bytes64: $bytes64, shadow: $shadow, state: $state, totals: $totals } = context;
+  const {
+    headerBegins: $headerBegins,
+    headerEnds: $headerEnds,
+    shadow: $shadow,
+    state: $state,
+    totals: $totals,
+  } = context;
   const { size, pool, otherwise, leftover, headerBytes } = context;
   const { POOL_TOP, POOL_MOVED, POOL_SPECIAL, MINIMUM, RESERVE } = context.constants;
-  const { STRIDE64, HEADER64 } = context.constants;
+  const { STRIDE64 } = context.constants;
   const { AVAILABLE, AVAILABLE_WRAP, FREE, PENDING, PACKETS, BYTES } = context.constants;
   const { LENGTH, ID_FLAGS, IN_USE } = context.packed;
   const [$idFlags0, $idFlags1, $idFlags2, $idFlags3] = context.four.idFlags;
@@ -146,7 +155,8 @@ export function makePackedTransmit(context: PackedTxContext, takeBack: () => num
     const descriptors = $descriptors;
     const descriptors64 = $descriptors64;
     const order = $order;
-    const bytes64 = $bytes64;
+    const headerBegins = $headerBegins;
+    const headerEnds = $headerEnds;
     const shadow = $shadow;
     const state = $state;
     const totals = $totals;
@@ -172,7 +182,7 @@ export function makePackedTransmit(context: PackedTxContext, takeBack: () => num
     let count = wanted;
     if (state[FREE] < count + RESERVE || poolState[POOL_TOP] < RESERVE) {
       const room = takeBack();
-      if (count > room) count = room;
+      if (count > room) count = room | 0;
     }
 
     const packets = batch.packets;
@@ -197,37 +207,37 @@ export function makePackedTransmit(context: PackedTxContext, takeBack: () => num
       const half = place << 1;
       const word = place << 2;
 
-      const id0 = order0[place] & mask;
-      const header0 = Math.imul(packet0, STRIDE64) + HEADER64;
-      bytes64[header0 - 1] = 0;
-      bytes64[header0] = 0;
+      const id0 = order0[place];
+      const slot0 = Math.imul(packet0, STRIDE64);
+      headerBegins[slot0] = 0;
+      headerEnds[slot0] = 0;
       shadow[id0] = packet0;
       addresses0[half] = addresses[packet0];
       lengths0[word] = length0 + headerBytes;
       idFlags0[word] = flags | id0; // last: with it the buffer is the device's
 
-      const id1 = order1[place] & mask;
-      const header1 = Math.imul(packet1, STRIDE64) + HEADER64;
-      bytes64[header1 - 1] = 0;
-      bytes64[header1] = 0;
+      const id1 = order1[place];
+      const slot1 = Math.imul(packet1, STRIDE64);
+      headerBegins[slot1] = 0;
+      headerEnds[slot1] = 0;
       shadow[id1] = packet1;
       addresses1[half] = addresses[packet1];
       lengths1[word] = length1 + headerBytes;
       idFlags1[word] = flags | id1;
 
-      const id2 = order2[place] & mask;
-      const header2 = Math.imul(packet2, STRIDE64) + HEADER64;
-      bytes64[header2 - 1] = 0;
-      bytes64[header2] = 0;
+      const id2 = order2[place];
+      const slot2 = Math.imul(packet2, STRIDE64);
+      headerBegins[slot2] = 0;
+      headerEnds[slot2] = 0;
       shadow[id2] = packet2;
       addresses2[half] = addresses[packet2];
       lengths2[word] = length2 + headerBytes;
       idFlags2[word] = flags | id2;
 
-      const id3 = order3[place] & mask;
-      const header3 = Math.imul(packet3, STRIDE64) + HEADER64;
-      bytes64[header3 - 1] = 0;
-      bytes64[header3] = 0;
+      const id3 = order3[place];
+      const slot3 = Math.imul(packet3, STRIDE64);
+      headerBegins[slot3] = 0;
+      headerEnds[slot3] = 0;
       shadow[id3] = packet3;
       addresses3[half] = addresses[packet3];
       lengths3[word] = length3 + headerBytes;
@@ -247,9 +257,9 @@ export function makePackedTransmit(context: PackedTxContext, takeBack: () => num
       const length = lengths[packet];
       if ((length - MINIMUM) >>> 0 > lengthRange) break;
       const id = order[place] & mask;
-      const header = Math.imul(packet, STRIDE64) + HEADER64;
-      bytes64[header - 1] = 0;
-      bytes64[header] = 0;
+      const slot = Math.imul(packet, STRIDE64);
+      headerBegins[slot] = 0;
+      headerEnds[slot] = 0;
       shadow[id] = packet;
       descriptors64[place << 1] = addresses[packet];
       descriptors[(place << 2) + LENGTH] = length + headerBytes;

@@ -12,7 +12,12 @@ import { NO_PACKET } from '../../memory/packet-pool.ts';
 import { specialise } from '../../specialise.ts';
 import { fourViews, PACKED_CONSTANTS, packedRing } from './packed-context.ts';
 import { makePackedKick } from './packed-kick.ts';
-import { makePackedTakeBack, makePackedTransmit, type PackedTxTables } from './packed-transmit.ts';
+import {
+  makePackedTakeBack,
+  makePackedTransmit,
+  type PackedTxContext,
+  type PackedTxTables,
+} from './packed-transmit.ts';
 import type { TxQueueInit } from './queue-init.ts';
 import {
   type FramePieces,
@@ -23,7 +28,7 @@ import {
   type TxTables,
 } from './tx-context.ts';
 
-const { NEXT, NEXT_WRAP, AVAILABLE, AVAILABLE_WRAP, FREE, PENDING } = TX_CONSTANTS;
+const { NEXT, NEXT_WRAP, AVAILABLE, AVAILABLE_WRAP, FREE, PENDING, HEADER64 } = TX_CONSTANTS;
 const { LENGTH, ID_FLAGS, ID_MASK, AVAIL, IN_USE } = PACKED_CONSTANTS;
 const WORDS = PACKED_DESCRIPTOR_BYTES / 4;
 const MORE = PACKED_FLAG_NEXT << PACKED_FLAGS_SHIFT;
@@ -61,7 +66,14 @@ export class PackedTx implements TxRing {
   }
 
   burst(source: TxSource): Transmit {
-    const context = { ...this.#tables, ...source, fourFree: fourViews(source.freeStack, 1) };
+    const { bytes64, freeStack } = source;
+    const context: PackedTxContext = {
+      ...this.#tables,
+      ...source,
+      fourFree: fourViews(freeStack, 1),
+      headerBegins: bytes64.subarray(HEADER64 - 1, -1),
+      headerEnds: bytes64.subarray(HEADER64),
+    };
     const takeBack = specialise('take-back', makePackedTakeBack)(context);
     return specialise('transmit', makePackedTransmit)(context, takeBack, this.#kick);
   }
