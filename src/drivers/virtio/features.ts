@@ -50,7 +50,6 @@ const ALWAYS: readonly FeatureName[] = [
   'CTRL_RX',
   'CTRL_MAC_ADDR',
   'GUEST_ANNOUNCE',
-  'EVENT_IDX',
   'IN_ORDER',
 ];
 
@@ -66,6 +65,9 @@ export function chooseFeatures(offered: FeatureSet, wishes: Wishes): FeatureSet 
   const shared = hasFeature(offered, 'VERSION_1') || hasFeature(offered, 'ANY_LAYOUT');
   const optional: readonly (readonly [FeatureName, boolean])[] = [
     ['MTU', wishes.mtu],
+    // A device with fewer buffers left than the next frame takes has to wait for more, but some name an index that has been
+    // passed already, and are never notified (QEMU 7.2 with packed rings). A flag cannot be misunderstood.
+    ['EVENT_IDX', !wishes.mergeable],
     ['MQ', wishes.pairs > 1],
     ['RING_PACKED', wishes.ring !== 'split'],
     ['CTRL_VLAN', wishes.vlanFilter],

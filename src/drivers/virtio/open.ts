@@ -110,7 +110,7 @@ function checkDma({ address, dma }: VirtioTransport, features: FeatureSet): void
   throw new IxyError(
     'ERR_DMA_UNMAPPED',
     `${address} is used through VFIO, but does not translate addresses (ACCESS_PLATFORM); start the virtual machine with ` +
-      'disable-legacy=on,iommu_platform=on for it, or unbind it and use it through sysfs',
+      'disable-legacy=on,iommu_platform=on for it, or without an IOMMU',
   );
 }
 

@@ -154,10 +154,11 @@ describe('features', () => {
     [{ transmitChecksum: false }, 'CSUM'],
     [{ ring: 'split' }, 'RING_PACKED'],
     [{ without: ['EVENT_IDX'] }, 'EVENT_IDX'],
+    [{ mtu: 9000 }, 'EVENT_IDX'],
     [{ without: ['CTRL_VQ'] }, 'CTRL_RX'],
     [{ without: ['CTRL_RX'] }, 'CTRL_MAC_ADDR'],
   ])('%o leaves out %s', async (options, name) => {
-    const device = new FakeVirtio({ features: [...USUAL, 'RING_PACKED'] });
+    const device = new FakeVirtio({ features: [...USUAL, 'RING_PACKED', 'MRG_RXBUF'] });
     await open(device, options);
     expect(accepted(device)).not.toContain(name);
   });
