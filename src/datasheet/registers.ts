@@ -35,6 +35,8 @@ export interface RegisterSpec<F extends string = string> {
   readonly stride?: number;
   readonly count?: number;
   readonly more?: RegisterBank;
+  /** Other addresses of the array's first registers. */
+  readonly also?: RegisterBank;
   readonly access: AccessMode;
   /** Value after a reset, where the datasheet names one. Default 0. */
   readonly reset?: number;

@@ -43,14 +43,9 @@ export class RegisterSpace {
         const { access, reset = 0 } = register;
         this.#entries.set(offset, { name, index, access, word: offset >>> 2, reset });
       }
+      this.#addAliases(register);
     }
     this.reset();
-  }
-
-  /** Makes register `index` of `register` answer at `offset` too. Hooks that were set before apply there as well. */
-  alias(register: Register, index: number, offset: number): void {
-    const entry = this.#entries.get(register.at(index));
-    if (entry) this.#entries.set(offset, entry);
   }
 
   onRead(register: Register, hook: ReadHook): void {
@@ -113,6 +108,14 @@ export class RegisterSpace {
     const before = this.#words[entry.word];
     const combined = combine(entry.access, before, value | 0);
     this.#words[entry.word] = entry.onWrite ? entry.onWrite(combined, before, entry.index, value | 0) : combined;
+  }
+
+  #addAliases(register: Register): void {
+    const { offset = 0, stride = 4, count = 0 } = register.also ?? {};
+    for (let index = 0; index < count; index++) {
+      const entry = this.#entries.get(register.at(index));
+      if (entry) this.#entries.set(offset + stride * index, entry);
+    }
   }
 
   *#all(register: Register): Iterable<Entry> {

@@ -23,10 +23,11 @@ export const receive = {
   }),
   DCA_RXCTRL: register({
     ...perQueue(0x0c),
+    also: { offset: 0x02200, stride: 4, count: 16 },
     access: 'RW',
     reset: 0x0000_b200,
     section: '8.2.3.11.1',
-    meaning: 'Direct cache access and relaxed ordering of a receive queue; 0…15 also at 0x02200',
+    meaning: 'Direct cache access and relaxed ordering of a receive queue',
     fields: {
       RX_DESC_DCA_EN: [5],
       RX_HEADER_DCA_EN: [6],
@@ -49,10 +50,11 @@ export const receive = {
   }),
   SRRCTL: register({
     ...perQueue(0x14),
+    also: { offset: 0x02100, stride: 4, count: 16 },
     access: 'RW',
     reset: 0x0000_0402,
     section: '8.2.3.8.7',
-    meaning: 'Buffer sizes (packet in KiB, header in 64 bytes), descriptor type, drop; 0…15 also at 0x02100',
+    meaning: 'Buffer sizes (packet in KiB, header in 64 bytes), descriptor type, drop',
     fields: { BSIZEPACKET: [0, 5], BSIZEHEADER: [8, 6], RDMTS: [22, 3], DESCTYPE: [25, 3], DROP_EN: [28] },
   }),
   RDT: register({

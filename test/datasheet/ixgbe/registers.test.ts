@@ -8,7 +8,9 @@ const table = Object.entries(ixgbe) as [string, Register][];
 const BAR_SIZE = 0x20000;
 
 function offsets(register: Register): number[] {
-  return Array.from({ length: register.length }, (_, i) => register.at(i));
+  const { offset = 0, stride = 0, count = 0 } = register.also ?? {};
+  const aliases = Array.from({ length: count }, (_, i) => offset + stride * i);
+  return [...Array.from({ length: register.length }, (_, i) => register.at(i)), ...aliases];
 }
 
 describe('the 82599 register table', () => {

@@ -44,11 +44,6 @@ export class Filters {
       if (receiving && value !== before) judge.record('rx.filter-while-enabled', { register: 'FCTRL' });
       return outdate(value);
     });
-    // The same registers, at the addresses that the 82598 had them.
-    for (let index = 0; index < 16; index++) {
-      registers.alias(ixgbe.RAL, index, 0x05400 + 8 * index);
-      registers.alias(ixgbe.RAH, index, 0x05404 + 8 * index);
-    }
   }
 
   /** To be called when registers changed other than by a driver's write. */

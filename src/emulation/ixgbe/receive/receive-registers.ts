@@ -62,10 +62,6 @@ export function connectReceiveRegisters(
     queues[queue].configure(value);
     return value;
   });
-  for (let queue = 0; queue < 16; queue++) {
-    registers.alias(SRRCTL, queue, 0x02100 + 4 * queue);
-    registers.alias(DCA_RXCTRL, queue, 0x02200 + 4 * queue);
-  }
   for (const ring of rings) {
     const inherited = ring.onSwitch;
     ring.onSwitch = () => {
