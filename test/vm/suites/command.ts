@@ -33,7 +33,7 @@ export function testCommand(guest: () => Guest): void {
             iommuGroup: numbers[index],
             iommuType: expect.stringMatching(/^DMA/),
             numaNode: null,
-            supportedBy: null,
+            supportedBy: nic.model.startsWith('virtio') ? 'virtio' : null,
           });
         }),
       );
