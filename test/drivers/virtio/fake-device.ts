@@ -219,6 +219,8 @@ export class FakeVirtio implements PciDevice {
     else if (name === 'DRIVER_FEATURE') this.accepted[this.#selects.DRIVER_FEATURE_SELECT] = value;
     else if (name === 'DEVICE_STATUS') this.#setStatus(value);
     else if (name === 'CONFIG_MSIX_VECTOR') this.configVector = value;
+    else if (!queue)
+      return 0; // a queue that it does not have
     else if (name === 'QUEUE_SIZE') queue.size = value;
     else if (name === 'QUEUE_MSIX_VECTOR') queue.vector = value;
     else if (name === 'QUEUE_ADDRESS') this.#enableLegacy(index, value * LEGACY_PAGE);

@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { afterEach, describe, expect, it, test } from 'vitest';
 import { type FeatureName, featureNames } from '../../../src/datasheet/virtio/features.ts';
 import { openVirtio, type VirtioNetDevice, type VirtioOptions } from '../../../src/drivers/virtio/index.ts';
+import { IxyError } from '../../../src/errors.ts';
 import { PacketPool } from '../../../src/memory/packet-pool.ts';
 import { allocatePlainMemory } from '../../../src/memory/plain-memory.ts';
 import { Type1Domain } from '../../../src/pci/vfio/type1-domain.ts';
@@ -210,6 +212,33 @@ describe('features', () => {
       code: 'ERR_DEVICE_UNSUPPORTED',
       message: expect.stringContaining(message),
     });
+  });
+});
+
+describe('a device of which registers say anything', () => {
+  it('is opened or refused with a typed error, and let go of, in bounded time', async () => {
+    const wild = fc.oneof(fc.constantFrom(0, 1, 0xff, 0xffff, 0xffff_ffff, 0x8000), fc.nat(0xffff_ffff));
+    const lies = fc.array(fc.tuple(fc.nat(120), wild), { maxLength: 6 });
+    const kinds = fc.constantFrom('legacy' as const, 'transitional' as const, 'modern' as const);
+    let refused = 0;
+    await fc.assert(
+      fc.asyncProperty(kinds, fc.boolean(), lies, async (kind, messages, answers) => {
+        const interrupts = messages ? 'msix' : 'intx';
+        const device = new FakeVirtio({ kind, features: [...USUAL, 'MQ', 'RING_PACKED'], pairs: 2, interrupts });
+        const byRead = new Map(answers);
+        let reads = 0;
+        device.onRead = () => byRead.get(reads++);
+        const nic = await open(device, { rxQueues: 2 }).catch((reason: unknown) => reason);
+        if (nic instanceof IxyError) refused++;
+        else (nic as VirtioNetDevice).close();
+        expect(device.log.at(-1)).toBe('close');
+        expect(device.dma.mapped.size).toBe(0);
+        expect(device.now).toBeLessThan(10_000);
+      }),
+      { seed: 4, numRuns: 300 },
+    );
+    expect(refused).toBeGreaterThan(20);
+    expect(refused).toBeLessThan(280);
   });
 });
 
