@@ -28,9 +28,10 @@ export const filters = {
     offset: 0x0ea00,
     stride: 4,
     count: 64,
+    also: { offset: 0x05480, stride: 4, count: 16 },
     access: 'RW',
     section: '8.2.3.7.4',
-    meaning: 'Header split per pool, and its number of RSS queues; 0…15 also at 0x05480',
+    meaning: 'Header split per pool, and its number of RSS queues',
     fields: { NFS: [1], TCP: [4], UDP: [5], IPV4: [8], IPV6: [9], L2: [12], RQPL: [29, 3] },
   }),
   RXCSUM: register({

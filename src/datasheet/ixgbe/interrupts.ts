@@ -180,8 +180,9 @@ export const interrupts = {
     offset: 0x110c0,
     stride: 4,
     count: 8,
+    also: { offset: 0x11068, stride: 4, count: 1 },
     access: 'RW1C',
     section: '8.2.3.6',
-    meaning: 'Clears pending bits of MSI-X vectors; register 0 is also at 0x11068',
+    meaning: 'Clears pending bits of MSI-X vectors',
   }),
 } as const;

@@ -5,7 +5,7 @@
 import { type CounterSpec, type Register, type RegisterSpec, register } from '../registers.ts';
 
 /** Where a counter lies apart from its offset. */
-type Place = Partial<Pick<RegisterSpec, 'stride' | 'count' | 'section'>>;
+type Place = Partial<Pick<RegisterSpec, 'stride' | 'count' | 'also' | 'section'>>;
 type Shape = Place & { readonly counter?: CounterSpec };
 
 /** A counter of 32 bits (or as `shape` says) at `offset`, in section 8.2.3.23.`item`. */
@@ -132,7 +132,11 @@ export const statistics = {
   QPRDC: counter(0x01430, 75, 'Packets dropped for want of descriptors, per counter set', perRxSet),
   QBRC_L: counter(0x01034, 76, 'Bytes received, per counter set', { ...perRxSet, ...pair('QBRC_H') }),
   QBRC_H: upper(0x01038, 77, 'Bytes received, per counter set', perRxSet),
-  QPTC: counter(0x08680, 78, 'Packets sent, per counter set; also at 0x06030', { stride: 4, count: 16 }),
+  QPTC: counter(0x08680, 78, 'Packets sent, per counter set', {
+    stride: 4,
+    count: 16,
+    also: { offset: 0x06030, stride: 0x40, count: 16 },
+  }),
   QBTC_L: counter(0x08700, 79, 'Bytes sent, per counter set', { ...perTxSet, ...pair('QBTC_H') }),
   QBTC_H: upper(0x08704, 80, 'Bytes sent, per counter set', perTxSet),
 
