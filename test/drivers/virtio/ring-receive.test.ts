@@ -170,6 +170,7 @@ describe.each([
     };
     expect(pass(66_000)).toBe(0);
     queue.enableInterrupt();
+    expect(device.interruptsNext(eventIndex)).toBe(true);
     expect(pass(50)).toBe(eventIndex ? 1 : 50);
     queue.disableInterrupt();
     expect(pass(66_000)).toBe(0);

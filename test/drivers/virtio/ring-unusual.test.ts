@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PacketBatch } from '../../../src/memory/packet-batch.ts';
-import { CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, DEFAULT_HEADROOM } from '../../../src/memory/packet-pool.ts';
+import { CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, DEFAULT_HEADROOM, POOL_MOVED } from '../../../src/memory/packet-pool.ts';
 import { bytesOf, deliver, frame, type Header, header } from './receive-side.ts';
 import { expectConserved, type RingOptions, receiver } from './ring-set-up.ts';
 import { fill } from './split-device.ts';
@@ -65,6 +65,7 @@ describe.each([
       batch.free();
     }
     expect(queue.badFrames).toBe(0);
+    expect(pool.state[POOL_MOVED]).toBe(0); // the last segments begin where headers would be
     queue.reclaim();
     expectConserved(pool);
   });
@@ -108,6 +109,19 @@ describe.each([
     batch.free();
     queue.reclaim();
     expectConserved(pool);
+  });
+
+  it('of which one makes no sense end the queue, and the others go back to the pool', () => {
+    const set = receiver(options);
+    const buffers = deliver(set, frame(1, 5000), {}, false);
+    const wrong = inOrder ? 200 : buffers[0].id; // one that it never had, or not any more
+    set.device.use(buffers[0].id, 2060);
+    set.device.use(wrong, 2060);
+    set.device.use(wrong, 892);
+    expect(set.queue.receive(new PacketBatch(64))).toBe(0);
+    expect(set.broken).toHaveLength(1);
+    set.queue.reclaim();
+    expectConserved(set.pool);
   });
 
   it('that cannot exist end the queue', () => {
