@@ -13,6 +13,7 @@ import {
   PACKED_LENGTH,
   packedLayout,
 } from '../../datasheet/virtio/packed-ring.ts';
+import { type FourViews, fourViews } from './four-views.ts';
 import type { QueueInit } from './queue-init.ts';
 
 /**
@@ -35,20 +36,6 @@ export const PACKED_CONSTANTS = {
   EVENT_DISABLE,
   EVENT_AT_DESCRIPTOR,
 } as const;
-
-/** Views of one array that begin a step apart. They are equally long, so that V8 checks one index for all of them. */
-export type FourViews<T> = readonly [T, T, T, T];
-
-/** The first view begins `first` into `array`; the last index is that from which `step` elements are left in the last view. */
-export function fourViews<T extends Int32Array | Float64Array | Uint16Array>(
-  array: T,
-  step: number,
-  first = 0,
-): FourViews<T> {
-  const length = Math.max(0, array.length - 4 * step + 1);
-  const view = (i: number): T => array.subarray(first + i * step, first + i * step + length) as T;
-  return [view(0), view(1), view(2), view(3)];
-}
 
 /** Four descriptors at a time, by the place of the first: address by 2 × place, length, and id with flags, by 4 × place. */
 export interface FourDescriptors {

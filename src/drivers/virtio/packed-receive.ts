@@ -5,13 +5,16 @@
  * stack, and its descriptor is the device's again. Only when the pool was empty do descriptors stay free; `refill` sees to
  * them. The factories are copied for each queue (see specialise.ts): they use their parameters only.
  */
-import type { FourViews, PackedRing } from './packed-context.ts';
+import type { FourViews } from './four-views.ts';
+import type { PackedRing } from './packed-context.ts';
 
 import type { Receive, RxContext } from './rx-context.ts';
 
 export interface PackedRxContext extends RxContext, PackedRing {
   /** Four packets at a time from the pool's free stack, by the index of the lowest. */
   readonly fourFree: FourViews<Int32Array>;
+  /** Four packets at a time from `shadow`. */
+  readonly fourHeld: FourViews<Int32Array>;
 }
 
 /** Puts fresh packets into free descriptors, as many as the pool has, and rings if the device wants it. */
@@ -81,6 +84,7 @@ export function makePackedReceive(context: PackedRxContext, kick: () => void, un
   const [$lengths0, $lengths1, $lengths2, $lengths3] = context.four.lengths;
   const [$addresses0, $addresses1, $addresses2, $addresses3] = context.four.addresses;
   const [$freeStack0, $freeStack1, $freeStack2, $freeStack3] = context.fourFree;
+  const [$shadow0, $shadow1, $shadow2, $shadow3] = context.fourHeld;
   const mask = size - 1;
   /** Bits that no id has. */
   const noId = ID_MASK & ~mask;
@@ -133,6 +137,10 @@ export function makePackedReceive(context: PackedRxContext, kick: () => void, un
     const freeStack1 = $freeStack1;
     const freeStack2 = $freeStack2;
     const freeStack3 = $freeStack3;
+    const shadow0 = $shadow0;
+    const shadow1 = $shadow1;
+    const shadow2 = $shadow2;
+    const shadow3 = $shadow3;
 
     if (batch.pool !== pool) batch.adopt(pool);
     const packets = batch.packets;
@@ -149,77 +157,73 @@ export function makePackedReceive(context: PackedRxContext, kick: () => void, un
     let next = state[NEXT] & mask;
     let lap = state[NEXT_WRAP];
 
-    // Four at a time while four usual frames are there: what V8 checks before it touches an array, it checks once for four.
+    // Four at a time while there are four usual frames in the buffers that lay there, as devices do it.
     const beforeEnd = Math.min(budget, size - next) | 0;
-    const flags = WRITE | (lap ^ AVAIL);
     while (((seen + 4) | 0) <= beforeEnd) {
       const word = next << 2;
-      const used0 = idFlags0[word];
-      const used1 = idFlags1[word];
-      const used2 = idFlags2[word];
-      const used3 = idFlags3[word];
-      if ((((used0 ^ lap) | (used1 ^ lap) | (used2 ^ lap) | (used3 ^ lap)) & IN_USE) !== 0) break;
+      const expected = lap | next;
+      const wrong0 = idFlags0[word] ^ expected;
+      const wrong1 = idFlags1[word] ^ (expected + 1);
+      const wrong2 = idFlags2[word] ^ (expected + 2);
+      const wrong3 = idFlags3[word] ^ (expected + 3);
+      if (((wrong0 | wrong1 | wrong2 | wrong3) & (IN_USE | ID_MASK)) !== 0) break;
       const written0 = (lengths0[word] - headerBytes) | 0;
       const written1 = (lengths1[word] - headerBytes) | 0;
       const written2 = (lengths2[word] - headerBytes) | 0;
       const written3 = (lengths3[word] - headerBytes) | 0;
       const lengthBits = (written0 - 1) | (written1 - 1) | (written2 - 1) | (written3 - 1);
-      if ((((used0 | used1 | used2 | used3) & noId) | (lengthBits & noLength)) !== 0) break;
-      const id0 = used0 & mask;
-      const id1 = used1 & mask;
-      const id2 = used2 & mask;
-      const id3 = used3 & mask;
-      if (inOrder && ((id0 ^ next) | (id1 ^ (next + 1)) | (id2 ^ (next + 2)) | (id3 ^ (next + 3))) !== 0) break;
+      if ((lengthBits & noLength) !== 0) break;
+      const packet0 = shadow0[next];
+      const packet1 = shadow1[next];
+      const packet2 = shadow2[next];
+      const packet3 = shadow3[next];
       if (headersMatter) {
-        if (!isUsual(shadow[id0], headers, offloads) || !isUsual(shadow[id1], headers, offloads)) break;
-        if (!isUsual(shadow[id2], headers, offloads) || !isUsual(shadow[id3], headers, offloads)) break;
+        if (!isUsual(packet0, headers, offloads) || !isUsual(packet1, headers, offloads)) break;
+        if (!isUsual(packet2, headers, offloads) || !isUsual(packet3, headers, offloads)) break;
       }
+      const rearmed = WRITE | (expected ^ AVAIL);
       const half = next << 1;
       bytes = (bytes + written0 + written1 + written2 + written3) | 0;
       seen = (seen + 4) | 0;
-      next = (next + 4) | 0;
       top = (top - 4) | 0;
 
-      const packet0 = shadow[id0];
       const fresh0 = freeStack3[top];
-      shadow[id0] = fresh0;
+      shadow0[next] = fresh0;
       addresses0[half] = addresses[fresh0];
       lengths0[word] = bufferLength;
-      idFlags0[word] = flags | id0; // last: with it the buffer is the device's
+      idFlags0[word] = rearmed; // last: with it the buffer is the device's
       lengths[packet0] = written0;
       packets[count] = packet0;
       offsets[count] = Math.imul(packet0, STRIDE) + HEADROOM;
 
-      const packet1 = shadow[id1];
       const fresh1 = freeStack2[top];
-      shadow[id1] = fresh1;
+      shadow1[next] = fresh1;
       addresses1[half] = addresses[fresh1];
       lengths1[word] = bufferLength;
-      idFlags1[word] = flags | id1;
+      idFlags1[word] = rearmed + 1;
       lengths[packet1] = written1;
       packets[(count + 1) | 0] = packet1;
       offsets[(count + 1) | 0] = Math.imul(packet1, STRIDE) + HEADROOM;
 
-      const packet2 = shadow[id2];
       const fresh2 = freeStack1[top];
-      shadow[id2] = fresh2;
+      shadow2[next] = fresh2;
       addresses2[half] = addresses[fresh2];
       lengths2[word] = bufferLength;
-      idFlags2[word] = flags | id2;
+      idFlags2[word] = rearmed + 2;
       lengths[packet2] = written2;
       packets[(count + 2) | 0] = packet2;
       offsets[(count + 2) | 0] = Math.imul(packet2, STRIDE) + HEADROOM;
 
-      const packet3 = shadow[id3];
       const fresh3 = freeStack0[top];
-      shadow[id3] = fresh3;
+      shadow3[next] = fresh3;
       addresses3[half] = addresses[fresh3];
       lengths3[word] = bufferLength;
-      idFlags3[word] = flags | id3;
+      idFlags3[word] = rearmed + 3;
       lengths[packet3] = written3;
       packets[(count + 3) | 0] = packet3;
       offsets[(count + 3) | 0] = Math.imul(packet3, STRIDE) + HEADROOM;
       count = (count + 4) | 0;
+      next = (next + 4) | 0;
     }
     if (next === size) {
       next = 0;

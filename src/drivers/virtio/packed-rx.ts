@@ -8,8 +8,9 @@ import {
   EVENT_WRAP,
 } from '../../datasheet/virtio/packed-ring.ts';
 import { specialise } from '../../specialise.ts';
+import { fourViews } from './four-views.ts';
 import { makeFrameReceive } from './frame-receive.ts';
-import { fourViews, PACKED_CONSTANTS, packedRing } from './packed-context.ts';
+import { PACKED_CONSTANTS, packedRing } from './packed-context.ts';
 import { makePackedKick } from './packed-kick.ts';
 import { makePackedReceive, makePackedRefill, type PackedRxContext } from './packed-receive.ts';
 import { makePackedUsed } from './packed-used.ts';
@@ -21,7 +22,12 @@ const { AVAIL, IN_USE, WRITE } = PACKED_CONSTANTS;
 
 /** Compiles the bursts that suit what was negotiated. Interrupts are off. */
 export function createPackedRx(init: RxQueueInit, common: RxContext): RxRing {
-  const context: PackedRxContext = { ...common, ...packedRing(init), fourFree: fourViews(common.freeStack, 1) };
+  const context: PackedRxContext = {
+    ...common,
+    ...packedRing(init),
+    fourFree: fourViews(common.freeStack, 1),
+    fourHeld: fourViews(common.shadow, 1),
+  };
   const { state, driverEvent, eventIndex } = context;
   state[NEXT_WRAP] = IN_USE;
   state[AVAILABLE_WRAP] = WRITE | AVAIL;

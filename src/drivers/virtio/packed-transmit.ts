@@ -5,7 +5,8 @@
  * only when the ring or the pool runs short; the device never interrupts for them. The factories are copied for each queue
  * and pool (see specialise.ts): they use their parameters only.
  */
-import type { FourViews, PackedRing } from './packed-context.ts';
+import type { FourViews } from './four-views.ts';
+import type { PackedRing } from './packed-context.ts';
 import type { Transmit, TxSource, TxTables } from './tx-context.ts';
 
 export type PackedTxTables = TxTables & PackedRing;
@@ -56,35 +57,27 @@ export function makePackedTakeBack(context: PackedTxContext): () => number {
     let lap = state[NEXT_WRAP];
     let top = poolState[POOL_TOP];
     let fault = -1;
-    // Four at a time while the device has used four single buffers; what V8 checks, it checks once for four.
+    // Four at a time while the device has used four buffers in the places where it got them.
     while (!inOrder && free + 4 <= size && next + 4 <= size) {
       const word = next << 2;
-      const used0 = idFlags0[word];
-      const used1 = idFlags1[word];
-      const used2 = idFlags2[word];
-      const used3 = idFlags3[word];
-      if ((((used0 ^ lap) | (used1 ^ lap) | (used2 ^ lap) | (used3 ^ lap)) & IN_USE) !== 0) break;
-      if (((used0 | used1 | used2 | used3) & noId) !== 0) break;
-      const packet0 = shadow[used0 & mask];
-      shadow[used0 & mask] = NO_PACKET;
-      const packet1 = shadow[used1 & mask];
-      shadow[used1 & mask] = NO_PACKET;
-      const packet2 = shadow[used2 & mask];
-      shadow[used2 & mask] = NO_PACKET;
-      const packet3 = shadow[used3 & mask];
-      shadow[used3 & mask] = NO_PACKET;
-      if ((packet0 | packet1 | packet2 | packet3) < 0) {
-        // One of them the device does not have, or twice: as it was, so that the loop below finds which.
-        shadow[used3 & mask] = packet3;
-        shadow[used2 & mask] = packet2;
-        shadow[used1 & mask] = packet1;
-        shadow[used0 & mask] = packet0;
-        break;
-      }
-      order0[next] = used0;
-      order1[next] = used1;
-      order2[next] = used2;
-      order3[next] = used3;
+      const id0 = order0[next];
+      const id1 = order1[next];
+      const id2 = order2[next];
+      const id3 = order3[next];
+      const wrong0 = idFlags0[word] ^ (lap | id0);
+      const wrong1 = idFlags1[word] ^ (lap | id1);
+      const wrong2 = idFlags2[word] ^ (lap | id2);
+      const wrong3 = idFlags3[word] ^ (lap | id3);
+      if (((wrong0 | wrong1 | wrong2 | wrong3) & (IN_USE | ID_MASK)) !== 0) break;
+      const packet0 = shadow[id0];
+      const packet1 = shadow[id1];
+      const packet2 = shadow[id2];
+      const packet3 = shadow[id3];
+      if ((packet0 | packet1 | packet2 | packet3) < 0) break;
+      shadow[id0] = NO_PACKET;
+      shadow[id1] = NO_PACKET;
+      shadow[id2] = NO_PACKET;
+      shadow[id3] = NO_PACKET;
       freeStack0[top] = packet0;
       freeStack1[top] = packet1;
       freeStack2[top] = packet2;

@@ -10,7 +10,8 @@ import {
 } from '../../datasheet/virtio/packed-ring.ts';
 import { NO_PACKET } from '../../memory/packet-pool.ts';
 import { specialise } from '../../specialise.ts';
-import { fourViews, PACKED_CONSTANTS, packedRing } from './packed-context.ts';
+import { fourViews } from './four-views.ts';
+import { PACKED_CONSTANTS, packedRing } from './packed-context.ts';
 import { makePackedKick } from './packed-kick.ts';
 import {
   makePackedTakeBack,
