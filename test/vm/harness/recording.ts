@@ -11,17 +11,21 @@ export interface RecordingOptions extends ShellOptions {
   readonly filter?: string;
   /** Ends by itself after so many frames. */
   readonly count?: number;
+  /** Longest frame in bytes; the rest of longer ones is cut off. Default: 2000. */
+  readonly longest?: number;
 }
 
-/** KiB for frames that tcpdump has yet to write. */
+/** KiB for frames that tcpdump has yet to write. A frame takes as much of it as the longest one would. */
 const BUFFER = 65_536;
+const LONGEST = 2000;
 
 /** tcpdump counts as the interface does: what comes in there is what the guest has sent. */
 const DIRECTION = { guest: '-Qin', host: '-Qout' } as const;
 
-export function recordingCommand(tap: string, file: string, { from, filter, count }: RecordingOptions): string {
+export function recordingCommand(tap: string, file: string, options: RecordingOptions): string {
+  const { from, filter, count, longest = LONGEST } = options;
   return [
-    `exec tcpdump -n -i ${tap} -w ${file} -U --immediate-mode -B ${BUFFER} -Z root`,
+    `exec tcpdump -n -i ${tap} -w ${file} -s ${longest} -U --immediate-mode -B ${BUFFER} -Z root`,
     ...(from ? [DIRECTION[from]] : []),
     ...(count === undefined ? [] : [`-c ${count}`]),
     ...(filter ? [`'${filter}'`] : []),

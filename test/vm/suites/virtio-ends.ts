@@ -1,0 +1,123 @@
+/** A forwarder between two virtio NICs that ends in the midst of traffic, in every way there is, on a real kernel. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AccessPath } from '../harness/binding.ts';
+import type { Command } from '../harness/command.ts';
+import type { Guest } from '../harness/guest.ts';
+import { nicAddress, nicMac } from '../harness/nics.ts';
+import { type Pair, portProgram, runsAs } from '../harness/ports.ts';
+import { checkSequence } from '../harness/recording.ts';
+import { numberedPackets } from '../harness/traffic.ts';
+import { suffix } from './virtio-traffic.ts';
+
+/** More than an emulated processor forwards: rings are full all the time. */
+const PACE = '--pps=150000';
+const FRAMES = 2000;
+const TIMEOUT = 50_000;
+const LONG = 600_000;
+
+/** Runs the loop in a worker, and terminates that when told by SIGUSR2. */
+const inWorker = (program: string): string => `
+  import { Worker } from 'node:worker_threads';
+  const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(${JSON.stringify(program)})));
+  process.on('SIGUSR2', async () => {
+    await worker.terminate();
+    console.log('terminated');
+  });
+  setInterval(() => {}, 1000);`;
+
+export function testVirtioEnds(guest: () => Guest, path: AccessPath, pair: Pair): void {
+  const [a, b] = pair;
+  const addresses = pair.map(nicAddress);
+  const options = { ...runsAs(path), timeout: TIMEOUT };
+  const ports = addresses.map((address) => `await openPort('${address}')`);
+  const forwarder = portProgram(path, `process.on('SIGUSR2', () => end()); forward(${ports}); let end = () => {};`);
+  const ending = (how: string): string => `${forwarder} end = () => { ${how} };`;
+  const command = `exec node dist/cli/main.js forward ${addresses.map((address) => address + suffix(path)).join(' ')}`;
+
+  const start = (program: string): Command =>
+    program.startsWith('exec') ? guest().start(program, options) : guest().startScript(program, options);
+
+  /** How a program ends, the signal that makes it, and its status then. */
+  const ENDS: readonly (readonly [string, string, string, number])[] = [
+    ['kill -INT of ixy forward', command, 'INT', 0],
+    ['kill -INT', forwarder, 'INT', 128 + 2],
+    ['kill -TERM', forwarder, 'TERM', 128 + 15],
+    ['an uncaught exception', ending(`throw new Error('oops');`), 'USR2', 1],
+    ['process.exit', ending('process.exit(5);'), 'USR2', 5],
+  ];
+
+  const masters = async (): Promise<boolean[]> => {
+    const commands = await guest().output(addresses.map((address) => `setpci -s ${address} COMMAND`).join(' && '));
+    return commands.split('\n').map((word) => (Number.parseInt(word, 16) & 4) !== 0);
+  };
+
+  /** Resolves once traffic passes, through whatever was started. */
+  async function passes(running: Command): Promise<void> {
+    const recording = await guest().host.record(b, { from: 'guest', count: FRAMES, timeout: TIMEOUT });
+    const file = await Promise.race([
+      recording.ended(),
+      running.ended.then((end) => Promise.reject(JSON.stringify(end))),
+    ]);
+    expect(checkSequence(file).unique).toBeGreaterThan(0);
+    expect(await masters()).toEqual([true, true]);
+  }
+
+  async function leavesNothing(): Promise<void> {
+    expect((await guest().run('dmesg | grep "DMAR.*fault"')).stdout).toBe('');
+    const free = await guest().output("awk '/^HugePages_Free/ {print $2}' /proc/meminfo");
+    expect(free).toBe(String(guest().machine.hugePages));
+  }
+
+  // Each begins with devices as the one before has left them: what opens at once after each end, and forwards.
+  describe('a forwarder ended in the midst of traffic', () => {
+    let sender: Command | undefined;
+    beforeAll(async () => {
+      const packets = await numberedPackets(guest(), FRAMES, `--dst-mac ${nicMac(a)}`);
+      const replay = `exec tcpreplay --loop=0 --preload-pcap --quiet --intf1=peer${a.slot} ${PACE} ${packets}`;
+      sender = guest().host.start(`${replay} >/dev/null 2>&1`, { timeout: LONG });
+    });
+    afterAll(async () => {
+      sender?.kill('KILL');
+      await sender?.ended;
+    });
+
+    it.each(ENDS)('by %s: DMA is off, nothing is left behind', async (_name, program, signal, status) => {
+      const running = start(program);
+      await passes(running);
+      running.kill(signal);
+      expect((await running.ended).status).toBe(status);
+      expect(await masters()).toEqual([false, false]);
+      await leavesNothing();
+    });
+
+    it('by the end of its worker: DMA is off, while the process lives on', async () => {
+      const running = start(inWorker(forwarder));
+      await passes(running);
+      running.kill('USR2');
+      await running.printed('terminated');
+      expect(await masters()).toEqual([false, false]);
+      running.kill('KILL');
+      await running.ended;
+      await leavesNothing();
+    });
+
+    const outcome = path.survivesKill ? 'DMA is off' : 'DMA stays on, which nothing can prevent, until the next open';
+    it(`by kill -9: ${outcome}`, async () => {
+      const running = start(forwarder);
+      await passes(running);
+      running.kill('KILL');
+      expect((await running.ended).status).toBe(128 + 9);
+      expect(await masters()).toEqual(Array(2).fill(!path.survivesKill));
+      await leavesNothing();
+    });
+
+    it('and the devices work as if nothing had been', async () => {
+      const running = start(command);
+      await passes(running);
+      running.kill('INT');
+      expect((await running.ended).status).toBe(0);
+      expect(await masters()).toEqual([false, false]);
+      await leavesNothing();
+    });
+  });
+}

@@ -1,0 +1,25 @@
+/** The pairs of virtio NICs that packets pass between. Each NIC's cable leads out of the guest. */
+import type { NicModelName } from './harness/nics.ts';
+import type { Pair } from './harness/ports.ts';
+
+/** The first NIC of a pair is offered checksums and segmentation, the second is not. */
+function pair(model: NicModelName, slot: number, properties = ''): Pair {
+  return [
+    { model, slot, tap: 'offloads', properties },
+    { model, slot: slot + 1, tap: 'plain', properties },
+  ];
+}
+
+export const PAIRS = {
+  legacy: pair('virtio-legacy', 4),
+  transitional: pair('virtio-transitional', 6),
+  modern: pair('virtio-modern', 8),
+  /** It also says itself how long frames may be. */
+  packed: pair('virtio-packed', 10, 'host_mtu=9000'),
+  multiqueue: pair('virtio-multiqueue', 12),
+} as const satisfies Record<string, Pair>;
+
+/** Those whose DMA an IOMMU translates. */
+export const TRANSLATED = [PAIRS.modern, PAIRS.packed, PAIRS.multiqueue] as const;
+/** Enough for two ports with rings and pools. */
+export const HUGE_PAGES = 48;
