@@ -134,7 +134,10 @@ export class ModernTransport extends PciTransport {
     }
   }
 
-  /** What rings the selected queue's doorbell: its index, in 16 bits (4.1.5.2). */
+  /**
+   * What rings the selected queue's doorbell: its index, in 16 bits (4.1.5.2). Where the BAR is memory that is a plain store
+   * (see `RegisterFile.doorbells`): a register's write may be a system call, or a wait for another thread.
+   */
   #doorbellOf(index: number): () => void {
     const { registers, offset, size, multiplier } = this.#structures.notify;
     const at = this.#read16(COMMON.QUEUE_NOTIFY_OFF) * multiplier;
@@ -144,7 +147,14 @@ export class ModernTransport extends PciTransport {
         `${this.address}: the doorbell of queue ${index} must lie in ${size} bytes, found it at ${at}`,
       );
     }
-    return this.doorbell(() => registers.write16(offset + at, index));
+    const place = offset + at;
+    const { buffer, byteOffset, byteLength } = registers.doorbells;
+    if (place + DOORBELL_BYTES > byteLength) return this.doorbell(() => registers.write16(place, index));
+    const halves = new Uint16Array(buffer, byteOffset, byteLength / DOORBELL_BYTES);
+    const half = place / DOORBELL_BYTES;
+    return () => {
+      halves[half] = index;
+    };
   }
 
   #read8(at: number): number {

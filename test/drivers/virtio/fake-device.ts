@@ -88,6 +88,8 @@ export class FakeVirtio implements PciDevice {
   answer: (command: Command) => number | undefined = () => 0;
   /** Called before each read of a register; a number replaces its value. */
   onRead: (name: string) => number | undefined = () => undefined;
+  /** The modern BAR as memory, which nobody looks at. */
+  doorbells = new Int32Array(0);
   readonly #kind: 'legacy' | 'transitional' | 'modern';
   readonly #queueSize: number;
   readonly #selects = { DEVICE_FEATURE_SELECT: 0, DRIVER_FEATURE_SELECT: 0, QUEUE_SELECT: 0 };
@@ -108,7 +110,7 @@ export class FakeVirtio implements PciDevice {
         if (interrupts === 'msix') this.space.msixEnabled = enabled;
       });
     }
-    MAC.forEach((byte, i) => this.net.setUint8(i, byte));
+    for (const [i, byte] of MAC.entries()) this.net.setUint8(i, byte);
     this.net.setUint16(6, 1, true);
     this.net.setUint16(8, pairs, true);
     this.net.setUint16(10, 1500, true);
@@ -137,7 +139,7 @@ export class FakeVirtio implements PciDevice {
   };
 
   bar(index: number): RegisterFile {
-    if (index === MODERN_BAR && this.#kind !== 'legacy') return registerFile(BAR_BYTES, this.#modern);
+    if (index === MODERN_BAR && this.#kind !== 'legacy') return registerFile(BAR_BYTES, this.#modern, this.doorbells);
     if (index === 0 && this.#kind !== 'modern') return registerFile(64, this.#legacy);
     return registerFile(0, () => 0);
   }

@@ -4,7 +4,8 @@ import type { RegisterFile } from '../../../src/pci/pci-device.ts';
 
 export type Access = (offset: number, width: 1 | 2 | 4, value?: number) => number;
 
-export function registerFile(size: number, access: Access): RegisterFile {
+/** `doorbells`: as those of `RegisterFile`. */
+export function registerFile(size: number, access: Access, doorbells = new Int32Array(0)): RegisterFile {
   const checked: Access = (offset, width, value) => {
     if (Number.isInteger(offset) && offset >= 0 && offset % width === 0 && offset + width <= size) {
       return access(offset, width, value) >>> 0;
@@ -13,7 +14,7 @@ export function registerFile(size: number, access: Access): RegisterFile {
   };
   return {
     size,
-    doorbells: new Int32Array(0),
+    doorbells,
     read8: (offset) => checked(offset, 1),
     read16: (offset) => checked(offset, 2),
     read32: (offset) => checked(offset, 4),

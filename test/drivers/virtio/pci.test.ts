@@ -4,7 +4,7 @@ import { identifyVirtio, openPciTransport } from '../../../src/drivers/virtio/pc
 import { findStructures } from '../../../src/drivers/virtio/pci-capabilities.ts';
 import { IxyError } from '../../../src/errors.ts';
 import type { PciConfigSpace, RegisterFile } from '../../../src/pci/pci-device.ts';
-import { FakeConfig, MODERN_BAR, virtioCapability } from './fake-config.ts';
+import { BAR_BYTES, FakeConfig, MODERN_BAR, NOTIFY_OFFSET, virtioCapability } from './fake-config.ts';
 import { FakeVirtio } from './fake-device.ts';
 import { memoryAccess, registerFile } from './fake-registers.ts';
 
@@ -46,6 +46,35 @@ describe('which interface is used', () => {
     const device = new FakeVirtio({ kind: 'transitional' });
     device.space.bytes.setUint32(0x40 + 8, 0x1000, true); // the common configuration lies behind its BAR
     expect(openPciTransport(device).kind).toBe('legacy');
+  });
+});
+
+describe('a doorbell', () => {
+  const setup = { size: 256, addresses: { descriptors: 0x10_0000, driver: 0x10_1000, device: 0x10_2000 } };
+  const memory = (bytes: number) => new Int32Array(new SharedArrayBuffer(bytes + 8), 4, bytes / 4).fill(-1);
+
+  it.each([0, 1])('is a store of 16 bits where the BAR is memory (queue %i)', (index) => {
+    const device = new FakeVirtio();
+    device.doorbells = memory(BAR_BYTES);
+    const ring = openPciTransport(device).setUpQueue(index, setup);
+    expect([...device.doorbells].every((word) => word === -1)).toBe(true);
+    ring();
+    const rung = NOTIFY_OFFSET / 4 + index;
+    expect([...device.doorbells].map((word, at) => (at === rung ? word >>> 0 : word))).toEqual(
+      Array.from({ length: BAR_BYTES / 4 }, (_, at) => (at === rung ? 0xffff_0000 + index : -1)),
+    );
+    expect(device.log).not.toContain(`notify ${index}`);
+  });
+
+  it.each([
+    ['is no memory', 0],
+    ['is memory only in front of it', NOTIFY_OFFSET],
+  ])('is a write to a register where the BAR %s', (_, bytes) => {
+    const device = new FakeVirtio();
+    device.doorbells = memory(bytes);
+    openPciTransport(device).setUpQueue(0, setup)();
+    expect(device.log).toContain('notify 0');
+    expect([...device.doorbells].every((word) => word === -1)).toBe(true);
   });
 });
 
