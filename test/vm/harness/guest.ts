@@ -2,6 +2,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { CommandEnd } from './command.ts';
 import { Host } from './host.ts';
 import { hasTaps, type Machine } from './machine.ts';
 import { Monitor } from './monitor.ts';
@@ -97,6 +98,12 @@ export class Guest extends Shell<CommandOptions> {
     const path = join(this.#share, 'memory');
     await this.monitor.execute('pmemsave', { val: address, size, filename: path });
     return readFileSync(path);
+  }
+
+  /** Runs a command on the machine's `terminal`, which controls it, to its end. */
+  terminal(command: string, timeout: number): Promise<CommandEnd> {
+    const quoted = command.replaceAll("'", `'\\''`);
+    return this.run(`exec setsid --ctty --wait sh -c '${quoted}' <>/dev/ttyS2 >&0 2>&0`, { timeout });
   }
 
   /** Ends QEMU and what runs at the far end, and removes their files. Idempotent. */

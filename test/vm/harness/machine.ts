@@ -20,6 +20,8 @@ export interface Machine {
   readonly noIommuMode?: boolean;
   /** Huge pages of 2 MiB. Default: none. */
   readonly hugePages?: number;
+  /** A third serial port leads to the terminal that this process has, which becomes raw. Default: there is none. */
+  readonly terminal?: boolean;
 }
 
 /** Descriptors that QEMU inherits: sockets for the agent's serial port and for the monitor. */
@@ -44,6 +46,7 @@ export function qemuArguments(machine: Machine, share: string): string[] {
     ...['-kernel', `${KERNEL}/vmlinux`, '-initrd', INITRD, '-append', kernelCommandLine(machine)],
     ...['-serial', `file:${consoleLog(share)}`],
     ...['-chardev', `socket,id=agent,fd=${AGENT_DESCRIPTOR}`, '-serial', 'chardev:agent'],
+    ...(machine.terminal ? ['-chardev', 'stdio,id=terminal,signal=off', '-serial', 'chardev:terminal'] : []),
     ...['-chardev', `socket,id=monitor,fd=${MONITOR_DESCRIPTOR}`, '-mon', 'chardev=monitor,mode=control'],
     // The IOMMU comes before the devices behind it.
     ...(machine.iommu ? ['-device', 'intel-iommu,intremap=on'] : []),

@@ -27,7 +27,8 @@ export class Qemu {
     // The kernel kills QEMU when this process dies, in whatever way; no handler could promise that.
     const namespace = hasTaps(machine) ? OWN_NETWORK : [];
     const command = ['--pdeathsig', 'KILL', ...namespace, QEMU, ...qemuArguments(machine, share)];
-    this.#process = spawn('setpriv', command, { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] });
+    const terminal = machine.terminal ? 'inherit' : 'ignore';
+    this.#process = spawn('setpriv', command, { stdio: [terminal, terminal, 'pipe', 'pipe', 'pipe'] });
     this.#process.stderr?.on('data', (chunk: Buffer) => {
       this.#errors += chunk;
     });
