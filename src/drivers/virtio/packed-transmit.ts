@@ -121,16 +121,9 @@ export function makePackedTakeBack(context: PackedTxContext): () => number {
 export function makePackedTransmit(context: PackedTxContext, takeBack: () => number, kick: () => void): Transmit {
   const { poolState: $poolState, lengths: $lengths, addresses: $addresses } = context;
   const { descriptors: $descriptors, descriptors64: $descriptors64, order: $order } = context;
-  const {
-    headerBegins: $headerBegins,
-    headerEnds: $headerEnds,
-    shadow: $shadow,
-    state: $state,
-    totals: $totals,
-  } = context;
-  const { size, pool, otherwise, leftover, headerBytes } = context;
-  const { POOL_TOP, POOL_MOVED, POOL_SPECIAL, MINIMUM, RESERVE } = context.constants;
-  const { STRIDE64 } = context.constants;
+  const { headerBegins: $headerBegins, headerEnds: $headerEnds, shadow: $shadow } = context;
+  const { state: $state, totals: $totals, size, pool, otherwise, leftover, headerBytes } = context;
+  const { POOL_TOP, POOL_MOVED, POOL_SPECIAL, MINIMUM, RESERVE, STRIDE64 } = context.constants;
   const { AVAILABLE, AVAILABLE_WRAP, FREE, PENDING, PACKETS, BYTES } = context.constants;
   const { LENGTH, ID_FLAGS, IN_USE } = context.packed;
   const [$idFlags0, $idFlags1, $idFlags2, $idFlags3] = context.four.idFlags;
