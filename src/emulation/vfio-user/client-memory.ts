@@ -70,17 +70,27 @@ export class ClientMemory {
   /** Takes everything back. */
   clear(): void {
     for (const mapped of this.#mapped.values()) this.#release(mapped);
-    this.#unmapped.clear();
+    this.forget();
   }
 
-  /** The device has done some work: its changes go to the client. */
-  flush(): void {
-    this.#unmapped.flush();
+  /** The device was reset, and has no rings any more. */
+  forget(): void {
+    this.#unmapped.forget();
   }
 
-  #release({ address, chunks }: Mapped): void {
+  /** The driver may have put something new into rings. */
+  refresh(): void {
+    this.#unmapped.refresh();
+  }
+
+  /** Lets the device work; what it has changed is in the client's memory afterwards. */
+  burst<Result>(work: () => Result): Result {
+    return this.#unmapped.burst(work);
+  }
+
+  #release({ address, size, chunks }: Mapped): void {
     this.#mapped.delete(address);
-    this.#unmapped.remove(address);
+    this.#unmapped.remove(address, size);
     for (const [at, memory] of chunks) {
       this.#regions.remove(at);
       addon().munmap(memory);

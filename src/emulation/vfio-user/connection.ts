@@ -24,10 +24,18 @@ const BURST = 64;
 /** How long a client may take to deliver its own memory. QEMU itself waits as long for others. */
 const PATIENCE_MILLISECONDS = 5000;
 
+export interface ConnectionOptions {
+  /** Told of requests that were refused. */
+  readonly warn: (message: string) => void;
+  /** Returns after at most so many milliseconds, or when a message may have come. Default: sleeps. */
+  readonly wait?: (milliseconds: number) => void;
+}
+
 export class Connection implements MemoryMessages {
   readonly #socket: MessageSocket;
   readonly #device: ServedDevice;
   readonly #warn: (message: string) => void;
+  readonly #wait: (milliseconds: number) => void;
   readonly #epoll = addon().epollCreate();
   #greeted = false;
   #ended: string | undefined;
@@ -35,12 +43,13 @@ export class Connection implements MemoryMessages {
   #awaited = -1;
   #delivered: Uint8Array | undefined;
 
-  /** `socket`: a connected one, closed with this. `warn` is told of requests that were refused. */
-  constructor(socket: number, device: ServedDevice, warn: (message: string) => void) {
+  /** `socket`: a connected one, closed with this. */
+  constructor(socket: number, device: ServedDevice, { warn, wait }: ConnectionOptions) {
     const { EPOLL_CTL_ADD, EPOLLIN } = addon().constants;
     this.#socket = new MessageSocket(socket, MAXIMUM_DESCRIPTORS);
     this.#device = device;
     this.#warn = warn;
+    this.#wait = wait ?? ((milliseconds) => this.#sleep(milliseconds));
     device.messages = this;
     addon().epollControl(this.#epoll, EPOLL_CTL_ADD, socket, EPOLLIN);
   }
@@ -164,7 +173,7 @@ export class Connection implements MemoryMessages {
   }
 
   /** Until something comes, or there is room for what waits to be sent. */
-  #wait(milliseconds: number): void {
+  #sleep(milliseconds: number): void {
     const { EPOLL_CTL_MOD, EPOLLIN, EPOLLOUT } = addon().constants;
     const events = this.#socket.congested ? EPOLLOUT : EPOLLIN;
     addon().epollControl(this.#epoll, EPOLL_CTL_MOD, this.#socket.descriptor, events);

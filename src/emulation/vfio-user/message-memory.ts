@@ -1,7 +1,8 @@
 /**
- * Client's memory that came without a descriptor. The models read and write memory where they find it, so while they work
- * its pages are fetched by messages when they are first looked up, and what was changed is written back when the work is
- * done, before any interrupt tells of it.
+ * Client's memory that came without a descriptor. The models read and write memory where they find it, so they get copies:
+ * pages are fetched by messages when they are looked up, and what was changed is written back when a burst of work is done,
+ * before any interrupt tells of it. Copies of buffers last for one burst. Rings, which are looked up when a driver sets
+ * them up, are kept, and fetched anew when the driver writes a register: that is how it says that there is something new.
  */
 import { MAXIMUM_TRANSFER } from '../../pci/vfio-user/protocol.ts';
 import { type DmaRegion, dmaRegion } from '../dma-regions.ts';
@@ -20,6 +21,7 @@ export interface MessageRange {
   readonly writable: boolean;
 }
 
+/** Copied pages. */
 interface Window {
   readonly region: DmaRegion;
   readonly writable: boolean;
@@ -31,6 +33,8 @@ const PAGE = 4096;
 /** Bytes that are fetched at once, and for one burst of work; a device that asks for more is stopped. */
 const LONGEST = MAXIMUM_TRANSFER - 2 * PAGE;
 const MAXIMUM_BYTES = 2 ** 26;
+/** Rings that are kept; beyond, the oldest one is taken for forgotten. */
+const MAXIMUM_KEPT = 512;
 /** Unchanged bytes between two changed runs that are written along: what lies so close together is in one descriptor. */
 const GAP = 16;
 const NO_BORDER = 2 ** 31;
@@ -38,9 +42,11 @@ const NO_BORDER = 2 ** 31;
 export class MessageMemory {
   readonly #messages: MemoryMessages;
   #ranges: MessageRange[] = [];
-  #windows: Window[] = [];
-  /** Bytes in the windows. */
-  #fetched = 0;
+  /** In the order in which they were looked up: rings, and what the present burst has to do with. */
+  #kept: Window[] = [];
+  #passing: Window[] = [];
+  #passingBytes = 0;
+  #inBurst = false;
 
   constructor(messages: MemoryMessages) {
     this.#messages = messages;
@@ -50,45 +56,77 @@ export class MessageMemory {
     this.#ranges.push(range);
   }
 
-  remove(address: number): void {
-    this.#drop();
+  remove(address: number, size: number): void {
+    const isInside = ({ region }: Window): boolean => contains(address, size, region.address, region.bytes.length);
+    for (const window of [...this.#kept, ...this.#passing].filter(isInside)) window.region.size = 0;
+    this.#kept = this.#kept.filter(({ region }) => region.size > 0);
     this.#ranges = this.#ranges.filter((range) => range.address !== address);
   }
 
-  clear(): void {
-    this.#drop();
-    this.#ranges = [];
+  /** Forgets the rings. */
+  forget(): void {
+    for (const { region } of this.#kept) region.size = 0;
+    this.#kept = [];
   }
 
-  /** The bytes `address … address+length-1`, valid until the next `flush`; undefined if the client has no such memory. */
+  /** The bytes `address … address+length-1`, or undefined if the client has no such memory. */
   find(address: number, length: number): DmaRegion | undefined {
     const range = this.#ranges.find((candidate) => contains(candidate.address, candidate.size, address, length));
-    if (!range || length > LONGEST) return undefined;
-    const known = this.#windows.find(({ region }) => contains(region.address, region.size, address, length));
+    if (!range || length > LONGEST || this.#passingBytes > MAXIMUM_BYTES) return undefined;
+    const windows = [...this.#kept, ...this.#passing];
+    const known = windows.find(({ region }) => contains(region.address, region.size, address, length));
     if (known) return known.region;
-    if (this.#fetched > MAXIMUM_BYTES) return undefined;
+    // Pages that were fetched before may be among those that come now.
+    for (const window of windows) this.#writeBack(window);
     const begin = Math.max(range.address, Math.floor(address / PAGE) * PAGE);
     const end = Math.min(range.address + range.size, Math.ceil((address + length) / PAGE) * PAGE);
-    // Pages that were fetched before may be among these.
-    for (const window of this.#windows) this.#writeBack(window);
     const original = this.#messages.read(begin, end - begin);
     if (!original) return undefined;
-    this.#fetched += original.length;
     const region = dmaRegion(begin, original.slice().buffer, end - begin, NO_BORDER);
-    this.#windows.push({ region, writable: range.writable, original });
+    this.#add({ region, writable: range.writable, original });
     return region;
   }
 
-  /** Writes back what was changed: what was looked up last goes first, as descriptors are looked up before buffers. */
-  flush(): void {
-    for (const window of this.#windows.toReversed()) this.#writeBack(window);
-    this.#drop();
+  /** Fetches the rings anew. */
+  refresh(): void {
+    for (const { region, original } of this.#kept) {
+      const bytes = this.#messages.read(region.address, original.length);
+      if (!bytes || region.size === 0) continue;
+      region.bytes.set(bytes);
+      original.set(bytes);
+    }
+  }
+
+  /** Runs a burst of work, and then writes back what it has changed: what it looked up last goes first. */
+  burst<Result>(work: () => Result): Result {
+    this.#inBurst = true;
+    try {
+      return work();
+    } finally {
+      this.#inBurst = false;
+      // Descriptors tell of buffers, and not the other way round.
+      for (const window of [...this.#kept, ...this.#passing].reverse()) this.#writeBack(window);
+      for (const { region } of this.#passing) region.size = 0;
+      this.#passing = [];
+      this.#passingBytes = 0;
+    }
+  }
+
+  #add(window: Window): void {
+    if (this.#inBurst) {
+      this.#passing.push(window);
+      this.#passingBytes += window.original.length;
+      return;
+    }
+    this.#kept.push(window);
+    const forgotten = this.#kept.length > MAXIMUM_KEPT ? this.#kept.shift() : undefined;
+    if (forgotten) forgotten.region.size = 0;
   }
 
   #writeBack({ region, writable, original }: Window): void {
     const { bytes } = region;
     // From the end, as rings have their indices ahead of what these announce.
-    for (let end = bytes.length; end > 0; ) {
+    for (let end = bytes.length; end > 0 && region.size > 0; ) {
       while (end > 0 && bytes[end - 1] === original[end - 1]) end--;
       if (end === 0) return;
       const begin = runBegin(bytes, original, end);
@@ -96,12 +134,6 @@ export class MessageMemory {
       original.set(bytes.subarray(begin, end), begin);
       end = begin;
     }
-  }
-
-  #drop(): void {
-    for (const { region } of this.#windows) region.size = 0;
-    this.#windows = [];
-    this.#fetched = 0;
   }
 }
 

@@ -115,19 +115,19 @@ function readRegion({ regions }: ServedDevice, payload: Uint8Array): Answer {
   return { reply: regionAccess.encode({ offset, region, count }, regions.read(region, offset, count)) };
 }
 
-function writeRegion({ regions }: ServedDevice, payload: Uint8Array): Answer {
+function writeRegion(device: ServedDevice, payload: Uint8Array): Answer {
   const { offset, region, count } = regionAccess.decode(payload);
   const data = regionAccess.data(payload, count).slice();
-  regions.checkWrite(region, offset, count);
+  device.regions.checkWrite(region, offset, count);
   const reply = regionAccess.encode({ offset, region, count });
-  return { reply, afterwards: () => regions.write(region, offset, data) };
+  return { reply, afterwards: () => device.write(region, offset, data) };
 }
 
-function writeRegions({ regions }: ServedDevice, payload: Uint8Array): Answer {
+function writeRegions(device: ServedDevice, payload: Uint8Array): Answer {
   const writes = decodeWriteMulti(payload).map((write) => ({ ...write, data: write.data.slice() }));
-  for (const { region, offset, data } of writes) regions.checkWrite(region, offset, data.length);
+  for (const { region, offset, data } of writes) device.regions.checkWrite(region, offset, data.length);
   const afterwards = () => {
-    for (const { region, offset, data } of writes) regions.write(region, offset, data);
+    for (const { region, offset, data } of writes) device.write(region, offset, data);
   };
   return { reply: NOTHING, afterwards };
 }

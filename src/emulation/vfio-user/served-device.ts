@@ -1,4 +1,5 @@
 /** A device model as a client sees it: its regions, its interrupts, the memory that it may reach, and its time. */
+import { REGION } from '../../pci/vfio-user/payloads.ts';
 import type { DeviceModel } from '../device-model.ts';
 import { DmaRegions } from '../dma-regions.ts';
 import { createModel, type ModelKind, type ModelOptions } from '../models.ts';
@@ -17,7 +18,8 @@ export class ServedDevice {
   readonly memory: ClientMemory;
   /** The client that is there, for memory that came without a descriptor. */
   messages: MemoryMessages | undefined;
-  #working = false;
+  /** How many calls of the model are under way: more than one, if messages are handled while it waits for memory. */
+  #working = 0;
   #resetDue = false;
 
   /** Throws `ERR_ARGUMENT` for options out of range. */
@@ -36,26 +38,32 @@ export class ServedDevice {
     });
   }
 
+  /** Lets time pass, in nanoseconds. */
+  advance(nanoseconds: number): void {
+    this.#work(() => this.model.advance(nanoseconds));
+  }
+
   /** Lets it work; returns the number of frames that moved. */
   step(): number {
-    let moved = 0;
-    this.#working = true;
-    try {
-      moved = this.model.step(BURST);
-      this.memory.flush();
-    } finally {
-      this.#working = false;
-    }
-    if (this.#resetDue) this.reset();
+    const moved = this.#work(() => this.memory.burst(() => this.model.step(BURST)));
     this.interrupts.announce();
     return moved;
   }
 
+  /** A client's write. Throws `Refusal`. */
+  write(region: number, offset: number, data: Uint8Array): void {
+    this.#work(() => {
+      if (region !== REGION.config) this.memory.refresh();
+      this.regions.write(region, offset, data);
+    });
+  }
+
   /** Power-on. In the middle of the device's work, when that waits for the client's memory, it takes place at its end. */
   reset(): void {
-    this.#resetDue = this.#working;
-    if (this.#working) return;
+    this.#resetDue = this.#working > 0;
+    if (this.#resetDue) return;
     this.model.reset();
+    this.memory.forget();
     this.interrupts.restore();
   }
 
@@ -65,5 +73,15 @@ export class ServedDevice {
     this.memory.clear();
     this.interrupts.clear();
     this.reset();
+  }
+
+  #work<Result>(action: () => Result): Result {
+    this.#working++;
+    try {
+      return action();
+    } finally {
+      this.#working--;
+      if (this.#working === 0 && this.#resetDue) this.reset();
+    }
   }
 }

@@ -69,7 +69,7 @@ export class ServedPort {
     }
     this.clients++;
     this.#watch(socket);
-    this.#connection = new Connection(socket, this.device, this.#warner());
+    this.#connection = new Connection(socket, this.device, { warn: this.#warner() });
     this.#log('a client has come');
   }
 

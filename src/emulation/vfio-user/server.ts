@@ -61,7 +61,7 @@ export class VfioUserServer {
     let work = 0;
     for (const port of this.ports) {
       // Rules about time hold for the time of the access.
-      port.device.model.advance(elapsed);
+      port.device.advance(elapsed);
       work += port.poll();
     }
     for (const port of this.ports) work += port.step();
