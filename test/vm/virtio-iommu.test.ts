@@ -4,7 +4,7 @@ import { ACCESS_PATHS } from './harness/binding.ts';
 import { describeGuest } from './harness/describe-guest.ts';
 import { nicAddress } from './harness/nics.ts';
 import { portProgram, runsAs, takeOver } from './harness/ports.ts';
-import { testBringUp } from './suites/virtio-bringup.ts';
+import { testBringUp, testTaking } from './suites/virtio-bringup.ts';
 import { testVirtioEnds } from './suites/virtio-ends.ts';
 import { testChecksums, testJumbo } from './suites/virtio-frames.ts';
 import { testAdaptive, testMultiqueue } from './suites/virtio-modes.ts';
@@ -18,6 +18,7 @@ const TRANSLATED = { modern, packed, multiqueue };
 const NICS = [legacy[0], transitional[0], ...Object.values(TRANSLATED).flat()];
 
 describeGuest('virtio with an IOMMU', { nics: NICS, hugePages: HUGE_PAGES, ...path.machine }, (guest) => {
+  testTaking(guest, path, modern[0]);
   beforeAll(() => takeOver(guest(), path, ...NICS));
 
   describe.each(Object.entries(TRANSLATED))('%s', (name, pair) => {

@@ -3,7 +3,7 @@ import { beforeAll, describe } from 'vitest';
 import { ACCESS_PATHS } from './harness/binding.ts';
 import { describeGuest } from './harness/describe-guest.ts';
 import { takeOver } from './harness/ports.ts';
-import { testBringUp, testKernelHasIt } from './suites/virtio-bringup.ts';
+import { testBringUp, testTaking } from './suites/virtio-bringup.ts';
 import { testVirtioEnds } from './suites/virtio-ends.ts';
 import { testChecksums, testJumbo } from './suites/virtio-frames.ts';
 import { testAdaptive, testMultiqueue } from './suites/virtio-modes.ts';
@@ -19,7 +19,7 @@ const FORWARDED: Record<string, number> = { legacy: 200_000, packed: 200_000 };
 
 describeGuest('virtio without an IOMMU', { nics: Object.values(PAIRS).flat(), hugePages: HUGE_PAGES }, (guest) => {
   describe.each(Object.entries(PAIRS))('sysfs, %s', (name, pair) => {
-    testKernelHasIt(guest, pair[0]);
+    testTaking(guest, sysfs, pair[0]);
     describe('taken from the kernel', () => {
       beforeAll(() => takeOver(guest(), sysfs, ...pair));
       testBringUp(guest, sysfs, pair[0]);
@@ -37,6 +37,7 @@ describeGuest('virtio without an IOMMU', { nics: Object.values(PAIRS).flat(), hu
   });
 
   describe('UIO', () => {
+    testTaking(guest, uio, modern[0]);
     describe.each(Object.entries({ legacy, packed }))('%s', (_name, pair) => {
       beforeAll(() => takeOver(guest(), uio, ...pair));
       testBringUp(guest, uio, pair[0]);

@@ -1,6 +1,7 @@
 /** First steps with a virtio NIC: the tools know it, the driver opens it and says what QEMU says. */
 import { describe, expect, it } from 'vitest';
-import type { AccessPath } from '../harness/binding.ts';
+import type { Check } from '../../../src/system/check.ts';
+import { type AccessPath, restore } from '../harness/binding.ts';
 import type { Guest } from '../harness/guest.ts';
 import { NIC_MODELS, type Nic, type NicModel, nicAddress, nicMac } from '../harness/nics.ts';
 import { lastPrinted, portProgram, runsAs } from '../harness/ports.ts';
@@ -14,18 +15,38 @@ interface Information {
   readonly registers: Record<string, number>;
 }
 
-/** What `ixy list` says while the kernel has it, and with what it takes it away. */
-export function testKernelHasIt(guest: () => Guest, nic: Nic): void {
-  it('ixy list names who has it, and what to do', async () => {
-    const address = nicAddress(nic);
-    const { devices } = JSON.parse(await guest().output(`${IXY} list --json`));
-    expect(devices.find((device: { address: string }) => device.address === address)).toMatchObject({
+/** `nic` is the kernel's, and is bound for this way of access afterwards. */
+export function testTaking(guest: () => Guest, path: AccessPath, nic: Nic): void {
+  const address = nicAddress(nic);
+  const driver = path.driver ?? null;
+  const owner = path.machine.iommu ? ' --owner nobody' : '';
+
+  const listed = async (): Promise<unknown> => {
+    const { devices } = JSON.parse(await guest().output(`${IXY} list --json`)) as { devices: { address: string }[] };
+    return devices.find((device) => device.address === address);
+  };
+
+  it('is the kernel’s, which ixy list says, and what to do', async () => {
+    await restore(guest(), address);
+    expect(await listed()).toMatchObject({
       id: `1af4:${NIC_MODELS[nic.model].deviceId.toString(16)}`,
       driver: 'virtio-pci',
       interfaces: [await guest().interfaceOf(nic)],
       supportedBy: 'virtio',
       obstacle: expect.stringContaining(`ixy bind ${address}`),
     });
+  });
+
+  it(`ixy ${driver ? `bind … ${driver}${owner}` : 'unbind'} makes it ready`, async () => {
+    await guest().output(path.load);
+    await guest().output(driver ? `${IXY} bind ${address} ${driver}${owner}` : `${IXY} unbind ${address}`);
+    expect(await listed()).toMatchObject({ driver, interfaces: [], supportedBy: 'virtio', obstacle: null });
+    const { status, stdout } = await guest().run(`${IXY} doctor --json`, runsAs(path));
+    const { checks } = JSON.parse(stdout) as { checks: readonly Check[] };
+    const problems = checks.filter(({ verdict }) => verdict === 'problem').map(({ name }) => name);
+    expect({ status, problems }).toEqual(
+      path.machine.iommu ? { status: 0, problems: [] } : { status: 1, problems: ['IOMMU'] },
+    );
   });
 }
 
@@ -57,19 +78,21 @@ export function testBringUp(guest: () => Guest, path: AccessPath, nic: Nic): voi
       expect(Object.keys(info.registers).length).toBeGreaterThan(10);
     });
 
-    it('opens, closes and opens again, which leaves no huge page behind', async () => {
+    it('opens, closes and opens again, by each interface that it has, which leaves no huge page behind', async () => {
+      const interfaces =
+        nic.model === 'virtio-transitional' ? ['modern', 'legacy', 'modern'] : Array(3).fill(transport);
       const program = portProgram(
         path,
-        `const macs = [];
-        for (let i = 0; i < 3; i++) {
-          const port = await openPort('${address}');
-          macs.push(port.mac);
+        `const seen = [];
+        for (const name of ${JSON.stringify(interfaces)}) {
+          const port = await openPort('${address}', { legacy: name === 'legacy' });
+          seen.push([port.mac, port.description.match(/\\w+ interface/)?.[0]]);
           port.close();
         }
-        print(macs);`,
+        print(seen);`,
       );
       expect(lastPrinted((await guest().startScript(program, runsAs(path)).ended).stdout)).toEqual(
-        Array(3).fill(nicMac(nic)),
+        interfaces.map((name) => [nicMac(nic), `${name} interface`]),
       );
       expect(await guest().output("awk '/^HugePages_Free/ {print $2}' /proc/meminfo")).toBe(
         String(guest().machine.hugePages),
