@@ -1,5 +1,6 @@
 /** Mutations of the receive path. */
 import { RX_READ_ADDRESS_HIGH, RX_READ_HEADER_LOW } from '../../src/datasheet/ixgbe/descriptors.ts';
+import { ixgbe } from '../../src/datasheet/ixgbe/index.ts';
 import { frame } from './lab.ts';
 import {
   before,
@@ -73,6 +74,25 @@ export const RECEIVE_MUTATIONS = {
   'rx.dma-bits': writes('leaves RSCACKC clear', 'RDRXCTL', 'RSCACKC', 0),
   'rx.no-snoop': writes('leaves NS_DIS clear', 'CTRL_EXT', 'NS_DIS', 0),
   'rx.dca-control': writes('sets bit 12 of DCA_RXCTRL', 'DCA_RXCTRL', 'MUST_BE_ZERO', 1),
+  'rx.rss-while-enabled': {
+    what: 'switches RSS on when it is asked to, and not before',
+    use: (_lab, { file }) => file.write32(ixgbe.MRQC.offset, 1),
+  },
+  'rx.vlan-table': {
+    ...changes('filters VLANs by a table that it never wrote', 'VFTA', () => undefined),
+    use: (lab, { file }) => {
+      file.write32(ixgbe.VLNCTRL.offset, file.read32(ixgbe.VLNCTRL.offset) | ixgbe.VLNCTRL.bits.VFE.mask);
+      const tagged = frame(0, 64);
+      tagged.set([0x81, 0x00], 12);
+      lab.wire.send(tagged);
+      lab.settle();
+    },
+  },
+  'rx.flow-director-off': {
+    what: 'adds filters to a Flow Director that it has not set up',
+    use: (_lab, { file }) => file.write32(ixgbe.FDIRCMD.offset, 1),
+  },
+  'rx.header-split': writes('splits headers off', 'SRRCTL', 'DESCTYPE', 2),
   'rx.address-invalid': {
     ...writes('drops RAH.AV when it sets its address', 'RAH', 'AV', 0),
     use: (lab) => {

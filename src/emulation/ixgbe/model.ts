@@ -31,6 +31,8 @@ import type { SfpKind } from './link/sfp-module.ts';
 import { Receive } from './receive/receive.ts';
 import { IXGBE_RULES, type IxgbeRule } from './rules.ts';
 import { Statistics } from './statistics.ts';
+import { SystemTime } from './time/system-time.ts';
+import { TimeStamps } from './time/time-stamps.ts';
 import { Transmit } from './transmit/transmit.ts';
 
 export const INTEL = 0x8086;
@@ -47,6 +49,11 @@ export interface IxgbeModelOptions extends DeviceModelOptions {
   readonly sfp?: SfpKind;
   /** Which of the chip's two ports this is. Default 0. */
   readonly port?: 0 | 1;
+  /**
+   * Report type and checksums of received packets even to a driver that has switched on nothing that needs them (RXCSUM,
+   * RSS, VLANs, …), as the hardware does. It costs time for each frame. Default: `strict`.
+   */
+  readonly reportsAll?: boolean;
 }
 
 /** Registers, rings, wire, and what it has noticed about its driver. */
@@ -66,12 +73,14 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
   readonly #control: Control;
   readonly #receive: Receive;
   readonly #transmit: Transmit;
+  readonly #time: SystemTime;
+  readonly #stamps: TimeStamps;
   readonly #port: number;
   #removed = false;
 
   /** `regions`: what it can reach. Throws `ERR_ARGUMENT`. */
   constructor(options: IxgbeModelOptions, regions: DmaRegions) {
-    const { deviceId = IXGBE_82599_SFP, strict = false, sfp = 'da', port = 0 } = options;
+    const { deviceId = IXGBE_82599_SFP, strict = false, sfp = 'da', port = 0, reportsAll = strict } = options;
     const mac = macBytes(options.mac ?? DEFAULT_MAC);
     const doorbells = new Int32Array(new SharedArrayBuffer(BAR0_SIZE)).fill(QUIET);
     this.bars = new Map([
@@ -108,9 +117,11 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
     connectSfpCage(context, sfp);
     connectHostInterface(context);
     connectIpsecTables(context);
+    this.#time = new SystemTime(context, () => this.#link.speed);
+    this.#stamps = new TimeStamps(context, this.#time);
     const transmit = new Transmit(context, this.#statistics.tx, this.#interrupts, this.#link);
     this.#transmit = transmit;
-    this.#receive = new Receive(context, this.#statistics.rx, this.#interrupts, () => {
+    this.#receive = new Receive(context, this.#statistics.rx, this.#interrupts, this.#stamps, reportsAll, () => {
       transmit.configure();
       this.#link.configure();
     });
@@ -225,6 +236,8 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
   #clear(): void {
     this.#interrupts.reset();
     this.#statistics.reset();
+    this.#time.reset();
+    this.#stamps.reset();
     this.#receive.reset();
     this.#transmit.reset();
     this.eeprom.reset();

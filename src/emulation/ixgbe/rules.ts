@@ -40,6 +40,10 @@ export const IXGBE_RULES = {
   'rx.dma-bits': broken('8.2.3.8.8', 'RDRXCTL.RSCACKC and FCOE_WRFIX must be set'),
   'rx.no-snoop': broken('4.6.7', 'CTRL_EXT.NS_DIS must be set before RXCTRL.RXEN'),
   'rx.dca-control': broken('4.6.7', 'bit 12 of DCA_RXCTRL must be cleared before the queue receives'),
+  'rx.rss-while-enabled': broken('7.1.2.8', 'RSS is switched on and off only before RXCTRL.RXEN'),
+  'rx.vlan-table': broken('8.2.3.7.11', 'VFTA is undefined after a reset: write all of it before VLNCTRL.VFE'),
+  'rx.flow-director-off': broken('8.2.3.21.1', 'no filter before FDIRCTRL.INIT_DONE'),
+  'rx.header-split': advice('7.1.10', 'header split is not modelled: the packet goes into the packet buffer whole'),
   'rx.address-invalid': broken('8.2.3.7.9', 'receive address 0 needs RAH.AV, or the device hears no unicast'),
 
   'tx.ring-base': broken('8.2.3.9.5', 'the ring must begin at a multiple of 128 bytes'),

@@ -24,7 +24,12 @@ export const MISSED = BUCKETS + 5;
 export const MISSED_BYTES = BUCKETS + 6;
 export const OVERSIZED = BUCKETS + 7;
 export const OVERSIZED_BYTES = BUCKETS + 8;
-const TOTALS = BUCKETS + 9;
+/** Received packets with a wrong checksum of IPv4, TCP, UDP or SCTP. */
+export const CHECKSUM_ERRORS = BUCKETS + 9;
+/** Received packets that Flow Director looked up, and found or did not find. */
+export const FLOW_HITS = BUCKETS + 10;
+export const FLOW_MISSES = BUCKETS + 11;
+const TOTALS = BUCKETS + 12;
 
 /** Size bucket of a frame, by its bytes with CRC. */
 export const BUCKET_OF = new Uint8Array(1 << 14);
@@ -134,6 +139,9 @@ export class Statistics {
       TPR: () => rx.frames + rx.totals[OVERSIZED],
       TORL: () => rx.totals[FRAME_BYTES] + rx.totals[OVERSIZED_BYTES],
       ROC: () => rx.totals[OVERSIZED],
+      XEC: () => rx.totals[CHECKSUM_ERRORS],
+      FDIRMATCH: () => rx.totals[FLOW_HITS],
+      FDIRMISS: () => rx.totals[FLOW_MISSES],
       MPC: (buffer) => (buffer === 0 ? rx.totals[MISSED] : 0),
       QPRC: rxSet(rx.queuePackets),
       QBRC_L: rxSet(rx.queueBytes),

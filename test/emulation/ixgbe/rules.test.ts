@@ -191,6 +191,15 @@ const SCENARIOS: Record<IxgbeRule, () => Lab> = {
   'rx.dma-bits': receiving(({ driver }) => driver.clear(RDRXCTL, RDRXCTL.bits.RSCACKC.mask)),
   'rx.no-snoop': receiving(({ driver }) => driver.write(ixgbe.CTRL_EXT, 0)),
   'rx.dca-control': receiving(({ driver }) => driver.write(ixgbe.DCA_RXCTRL, 0xb200)),
+  'rx.rss-while-enabled': running(({ driver }) => driver.write(ixgbe.MRQC, 1)),
+  'rx.vlan-table': running(({ driver, wire }) => {
+    driver.set(ixgbe.VLNCTRL, ixgbe.VLNCTRL.bits.VFE.mask);
+    const frame = frameTo(MAC, 60);
+    frame.set([0x81, 0x00], 12);
+    wire.send(frame);
+  }),
+  'rx.flow-director-off': running(({ driver }) => driver.write(ixgbe.FDIRCMD, 1)),
+  'rx.header-split': receiving(({ driver }) => driver.write(SRRCTL, insert(SRRCTL.bits.DESCTYPE, 0x402, 2))),
   'rx.address-invalid': running(({ driver, wire }) => {
     driver.clear(RAH, RAH.bits.AV.mask);
     wire.send(frameTo(MAC, 60));

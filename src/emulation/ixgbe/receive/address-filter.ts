@@ -1,8 +1,9 @@
 /**
- * Receive filters by destination address (datasheet rev 3.4, section 7.1.1): exact addresses, the multicast table,
- * broadcast and the promiscuous switches. VLAN filtering and the choice of a queue by RSS have their place here too.
+ * Receive filters by destination address (datasheet rev 3.4, section 7.1.1): exact addresses, the tables for multicast
+ * and unicast, broadcast and the promiscuous switches.
  */
 import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
+import type { Register } from '../../../datasheet/registers.ts';
 import type { ModelContext } from '../context.ts';
 
 /** The outcome, as flags. */
@@ -19,7 +20,7 @@ const { MFE } = ixgbe.MCSTCTRL.bits;
 /** Low bit to begin with in the last 16 bits of the address, by MCSTCTRL.MO. */
 const HASH_SHIFT = [4, 3, 2, 0];
 
-export class Filters {
+export class AddressFilter {
   readonly #context: ModelContext;
   /** Valid receive addresses: the first four bytes and the last two, as they lie in memory. */
   readonly #low = new Int32Array(ADDRESSES);
@@ -58,17 +59,22 @@ export class Filters {
     const high = bytes[offset + 4] | (bytes[offset + 5] << 8);
     if ((low & 1) !== 0) return this.#judgeGroup(low, high);
     if (this.#matches(low, high)) return ACCEPTED;
-    return (this.#control & UPE.mask) !== 0 ? ACCEPTED | INEXACT : 0;
+    const lets = (this.#control & UPE.mask) !== 0 || this.#listed(ixgbe.PFUTA, high);
+    return lets ? ACCEPTED | INEXACT : 0;
   }
 
   #judgeGroup(low: number, high: number): number {
     if (low === -1 && high === 0xffff) return (this.#control & BAM.mask) !== 0 ? ACCEPTED | BROADCAST : BROADCAST;
     if (this.#matches(low, high)) return ACCEPTED | MULTICAST;
     if ((this.#control & MPE.mask) !== 0) return ACCEPTED | INEXACT | MULTICAST;
-    if ((this.#multicastControl & MFE.mask) === 0) return MULTICAST;
+    return this.#listed(ixgbe.MTA, high) ? ACCEPTED | INEXACT | MULTICAST : MULTICAST;
+  }
+
+  /** Whether a table of 4096 bits lists the address that ends with these 16 bits. */
+  #listed(table: Register, high: number): boolean {
+    if ((this.#multicastControl & MFE.mask) === 0) return false;
     const hash = (high >>> HASH_SHIFT[this.#multicastControl & 3]) & 0xfff;
-    const listed = (this.#context.registers.get(ixgbe.MTA, hash >>> 5) >>> (hash & 31)) & 1;
-    return listed !== 0 ? ACCEPTED | INEXACT | MULTICAST : MULTICAST;
+    return ((this.#context.registers.get(table, hash >>> 5) >>> (hash & 31)) & 1) !== 0;
   }
 
   #matches(low: number, high: number): boolean {

@@ -2,6 +2,7 @@
 import {
   DESCRIPTOR_WORDS,
   RX_DESCTYPE_LEGACY,
+  RX_LEGACY_ERRORS_SHIFT,
   RX_LEGACY_LENGTH_CHECKSUM,
   RX_LEGACY_STATUS_VLAN,
   RX_READ_ADDRESS_HIGH,
@@ -9,7 +10,6 @@ import {
   RX_READ_HEADER_LOW,
   RX_STATUS_DD,
   RX_STATUS_EOP,
-  RX_STATUS_INEXACT,
   RX_WB_LENGTH_VLAN,
   RX_WB_RSS_HASH,
   RX_WB_STATUS_ERROR,
@@ -24,14 +24,17 @@ import type { ModelContext } from '../context.ts';
 import type { IxgbeFaults } from '../faults.ts';
 import { DescriptorRing } from '../ring.ts';
 import type { Traffic } from '../statistics.ts';
+import type { ReceiveReport } from './receive-report.ts';
 
 const { SRRCTL } = ixgbe;
 const KIBIBYTE = 1024;
-/** Passed filter inexactly, in the legacy descriptor's status byte. */
-const LEGACY_INEXACT = 1 << 7;
+/** Status bits that legacy descriptors have at the same places. */
+const LEGACY_STATUS = 0xfb;
 
 export class ReceiveQueue {
   readonly ring: DescriptorRing;
+  /** VLAN tags are taken out (RXDCTL.VME). */
+  strips = false;
   /** Frames are dropped, and counted for the queue, when no descriptor is left (SRRCTL.DROP_EN). */
   drops = false;
   readonly #context: ModelContext;
@@ -64,6 +67,7 @@ export class ReceiveQueue {
 
   reset(): void {
     this.#pending = 0;
+    this.strips = false;
     this.ring.reset();
     this.configure(this.#context.registers.get(SRRCTL, this.ring.queue));
   }
@@ -82,7 +86,7 @@ export class ReceiveQueue {
   }
 
   /** Puts a frame into as many buffers as it takes. False if there are not enough descriptors. */
-  store(bytes: Uint8Array, offset: number, length: number, inexact: boolean): boolean {
+  store(bytes: Uint8Array, offset: number, length: number, report: ReceiveReport): boolean {
     const { ring } = this;
     const size = this.#bufferSize;
     if (!this.hasRoom(length)) return false;
@@ -90,11 +94,12 @@ export class ReceiveQueue {
     let from = offset;
     let left = length;
     while (left > size) {
-      this.#fill(bytes, from, size, RX_STATUS_DD);
+      this.#fill(bytes, from, size, RX_STATUS_DD, report);
       from += size;
       left -= size;
     }
-    this.#fill(bytes, from, left, this.#lastStatus(inexact));
+    const status = this.#legacy ? legacyStatus(report) : report.status;
+    this.#fill(bytes, from, left, RX_STATUS_DD | RX_STATUS_EOP | status, report);
     if (this.#faults.armed) this.#misbehave();
     const { queue } = ring;
     this.#traffic.queuePackets[queue]++;
@@ -123,7 +128,7 @@ export class ReceiveQueue {
   }
 
   /** Uses one descriptor. */
-  #fill(bytes: Uint8Array, from: number, length: number, status: number): void {
+  #fill(bytes: Uint8Array, from: number, length: number, status: number, report: ReceiveReport): void {
     const { ring } = this;
     const { words, head } = ring;
     const at = ring.base + head * DESCRIPTOR_WORDS;
@@ -134,18 +139,13 @@ export class ReceiveQueue {
     else this.#context.dmaFaults++;
     if (this.#legacy) words[at + RX_LEGACY_LENGTH_CHECKSUM] = length;
     else {
-      words[at + RX_WB_TYPE_HEADER] = 0;
-      words[at + RX_WB_RSS_HASH] = 0;
-      words[at + RX_WB_LENGTH_VLAN] = length;
+      words[at + RX_WB_TYPE_HEADER] = report.type;
+      words[at + RX_WB_RSS_HASH] = report.hash;
+      words[at + RX_WB_LENGTH_VLAN] = length | report.vlan;
     }
     this.#status[head] = status;
     this.#pending++;
     ring.head = head + 1 === ring.count ? 0 : head + 1;
-  }
-
-  #lastStatus(inexact: boolean): number {
-    const flag = this.#legacy ? LEGACY_INEXACT : RX_STATUS_INEXACT;
-    return RX_STATUS_DD | RX_STATUS_EOP | (inexact ? flag : 0);
   }
 
   /** Injected faults strike the last descriptor of the frame just stored. */
@@ -174,4 +174,9 @@ export class ReceiveQueue {
     if (whole < 0 || translated < 0) judge.record('rx.buffer-unmapped', { queue, found });
     else if (crossesPage(this.#buffers.region, whole, size)) judge.record('rx.buffer-crosses-page', { queue, found });
   }
+}
+
+/** A report in the layout of legacy descriptors (section 7.1.5). */
+function legacyStatus({ status, vlan }: ReceiveReport): number {
+  return (status & LEGACY_STATUS) | ((status >>> 24) << RX_LEGACY_ERRORS_SHIFT) | vlan;
 }

@@ -1,15 +1,19 @@
 /** The registers of the receive path, and the order in which software must set them (datasheet rev 3.4, section 4.6.7). */
-import { RX_DESCTYPE_ADVANCED_ALWAYS_HEADER } from '../../../datasheet/ixgbe/descriptors.ts';
+import {
+  RX_DESCTYPE_ADVANCED_ALWAYS_HEADER,
+  RX_DESCTYPE_ADVANCED_HEADER_SPLIT,
+} from '../../../datasheet/ixgbe/descriptors.ts';
 import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
 import { extract, type Register } from '../../../datasheet/registers.ts';
 import type { ModelContext } from '../context.ts';
 import { connectRings } from '../ring.ts';
 import type { ReceiveQueue } from './receive-queue.ts';
 
-const { RXCTRL, RDRXCTL, HLREG0, MAXFRS, SRRCTL, DCA_RXCTRL, CTRL_EXT, RXPBSIZE, EEC } = ixgbe;
+const { RXCTRL, RDRXCTL, HLREG0, MAXFRS, SRRCTL, RXDCTL, DCA_RXCTRL, CTRL_EXT, RXPBSIZE, EEC } = ixgbe;
 const { RXEN } = RXCTRL.bits;
 /** Descriptor types that SRRCTL reserves. */
 const RESERVED_TYPES = [3, 4, 6, 7];
+const SPLITTING_TYPES = [RX_DESCTYPE_ADVANCED_HEADER_SPLIT, RX_DESCTYPE_ADVANCED_ALWAYS_HEADER];
 /** The last BSIZEPACKET that is allowed, in KiB. */
 const LARGEST_BUFFER = 16;
 
@@ -57,6 +61,12 @@ export function connectReceiveRegisters(
     return store(RXCTRL, value);
   });
 
+  const { ENABLE, VME } = RXDCTL.bits;
+  registers.onWrite(RXDCTL, (value, _before, queue) => {
+    queues[queue].strips = (value & VME.mask) !== 0;
+    rings[queue].want((value & ENABLE.mask) !== 0, () => true);
+    return value;
+  });
   registers.onWrite(SRRCTL, (value, _before, queue) => {
     if (rings[queue].enabled) judge.record('rx.configured-while-enabled', { queue, register: 'SRRCTL' });
     queues[queue].configure(value);
@@ -100,4 +110,5 @@ function inspectQueue(context: ModelContext, queue: number): void {
   if (type > RX_DESCTYPE_ADVANCED_ALWAYS_HEADER || RESERVED_TYPES.includes(type)) {
     judge.record('rx.descriptor-type', { queue, found: `${type}` });
   }
+  if (SPLITTING_TYPES.includes(type)) judge.record('rx.header-split', { queue, register: 'SRRCTL' });
 }

@@ -2,6 +2,7 @@
  * Receive (datasheet rev 3.4, section 7.1): from the wire through the filters into the descriptor rings. It is the sink
  * that the wire hands its frames to.
  */
+import { RX_STATUS_INEXACT, RX_STATUS_VLAN, RX_WB_VLAN_SHIFT } from '../../../datasheet/ixgbe/descriptors.ts';
 import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
 import type { FrameSink } from '../../wire.ts';
 import type { ModelContext } from '../context.ts';
@@ -21,16 +22,23 @@ import {
   OVERSIZED_BYTES,
   type Traffic,
 } from '../statistics.ts';
-import { ACCEPTED, BROADCAST, Filters, INEXACT, MULTICAST } from './address-filter.ts';
+import type { TimeStamps } from '../time/time-stamps.ts';
+import { ACCEPTED, AddressFilter, BROADCAST, INEXACT, MULTICAST } from './address-filter.ts';
+import { Classifier } from './classifier.ts';
+import { NONE } from './packet-headers.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import { connectReceiveRegisters } from './receive-registers.ts';
+import { ReceiveReport } from './receive-report.ts';
 
 const QUEUES = 128;
+
+const TAG_OFFSET = 12;
+const TAG_BYTES = 4;
 
 const { RXCTRL, HLREG0, EICR } = ixgbe;
 
 export class Receive implements FrameSink {
-  readonly filters: Filters;
+  readonly filters: AddressFilter;
   readonly queues: readonly ReceiveQueue[];
   /** Frames that arrived while RXCTRL.RXEN was off, or for a disabled queue. No register counts them. */
   discarded = 0;
@@ -41,19 +49,35 @@ export class Receive implements FrameSink {
   readonly #interrupts: Interrupts;
   #active: readonly ReceiveQueue[] = [];
   readonly #padded = new Uint8Array(64);
-  /** The frame with its CRC behind it, where software wants to see that. */
-  readonly #checked = new Uint8Array(ABSOLUTE_MAXIMUM);
+  readonly #classifier: Classifier;
+  readonly #report = new ReceiveReport();
+  /** The frame as software gets it, where that is not as it was on the wire. */
+  readonly #shaped = new Uint8Array(ABSOLUTE_MAXIMUM);
+  readonly #reportsAll: boolean;
+  #classifies = false;
   #receiving = false;
   #wasReceiving = false;
   #stripsCrc = true;
   #maximum = 0;
 
-  /** `configured` is called when registers that concern both directions have changed. */
-  constructor(context: ModelContext, traffic: Traffic, interrupts: Interrupts, configured: () => void) {
+  /**
+   * `reportsAll`: report what frames are even to software that has switched nothing on. `configured` is called when registers that concern both directions have
+   * changed.
+   */
+  constructor(
+    context: ModelContext,
+    traffic: Traffic,
+    interrupts: Interrupts,
+    stamps: TimeStamps,
+    reportsAll: boolean,
+    configured: () => void,
+  ) {
     this.#context = context;
     this.#traffic = traffic;
     this.#interrupts = interrupts;
-    this.filters = new Filters(context);
+    this.#reportsAll = reportsAll;
+    this.filters = new AddressFilter(context);
+    this.#classifier = new Classifier(context, traffic, stamps);
     this.queues = Array.from({ length: QUEUES }, (_, queue) => new ReceiveQueue(context, queue, traffic));
     for (const { ring } of this.queues) {
       ring.onSwitch = () => {
@@ -88,13 +112,19 @@ export class Receive implements FrameSink {
 
   reset(): void {
     for (const queue of this.queues) queue.reset();
+    this.#classifier.reset();
     this.configure();
   }
 
-  /** Sees which doorbells have rung. */
+  /** Sees which doorbells have rung, and what this burst's frames need. */
   listen(): void {
     const active = this.#active;
-    for (let i = 0; i < active.length; i++) active[i].listen();
+    let strips = false;
+    for (let i = 0; i < active.length; i++) {
+      active[i].listen();
+      strips ||= active[i].strips;
+    }
+    this.#classifies = this.#reportsAll || strips || this.#classifier.wanted;
   }
 
   /** Writes back what this burst has completed. */
@@ -123,25 +153,38 @@ export class Receive implements FrameSink {
     totals[BUCKET_OF[size]]++;
     totals[FRAME_BYTES] += size;
     const verdict = this.filters.judge(bytes, offset);
-    if ((verdict & ACCEPTED) === 0) {
+    const report = this.#report;
+    if ((verdict & ACCEPTED) === 0 || !this.#classify(bytes, offset, length, report)) {
       totals[FILTERED]++;
       totals[FILTERED_BYTES] += size;
       return true;
     }
     if ((verdict & (MULTICAST | BROADCAST)) !== 0) totals[(verdict & BROADCAST) !== 0 ? BROADCASTS : MULTICASTS]++;
-    this.#store(bytes, offset, length, (verdict & INEXACT) !== 0);
+    if ((verdict & INEXACT) !== 0) report.status |= RX_STATUS_INEXACT;
+    this.#store(bytes, offset, length);
     return true;
   }
 
-  #store(bytes: Uint8Array, offset: number, length: number, inexact: boolean): void {
-    const queue = this.queues[this.#selectQueue()];
+  #classify(bytes: Uint8Array, offset: number, length: number, report: ReceiveReport): boolean {
+    const classifier = this.#classifier;
+    return this.#classifies ? classifier.classify(bytes, offset, length, report) : classifier.pass(report);
+  }
+
+  #store(bytes: Uint8Array, offset: number, length: number): void {
+    const { tag, queue: chosen } = this.#classifier;
+    const queue = this.queues[chosen];
     if (!queue.ring.enabled) {
       this.discarded++;
       return;
     }
-    const stored = this.#stripsCrc
-      ? queue.store(bytes, offset, length, inexact)
-      : queue.store(this.#withCrc(bytes, offset, length), 0, length + CRC_BYTES, inexact);
+    const report = this.#report;
+    const strips = tag !== NONE && queue.strips;
+    if (strips) report.status |= RX_STATUS_VLAN;
+    report.vlan = strips ? tag << RX_WB_VLAN_SHIFT : 0;
+    const stored =
+      this.#stripsCrc && !strips
+        ? queue.store(bytes, offset, length, report)
+        : queue.store(this.#shaped, 0, this.#shape(bytes, offset, length, strips), report);
     if (stored) return;
     if (queue.drops) this.#traffic.queueDrops[queue.ring.queue]++;
     else {
@@ -151,14 +194,12 @@ export class Receive implements FrameSink {
     }
   }
 
-  /** Whether a frame could be stored, if the filters let it pass. */
+  /** Whether a frame could be stored, whichever queue it is for: a sender is paused for all of them. */
   #hasRoom(length: number): boolean {
-    return this.#receiving && this.queues[this.#selectQueue()].hasRoom(length + CRC_BYTES);
-  }
-
-  /** The queue of a frame (section 7.1.2): 0 while neither RSS nor other filters are in use. */
-  #selectQueue(): number {
-    return 0;
+    const active = this.#active;
+    if (!this.#receiving || active.length === 0) return false;
+    for (let i = 0; i < active.length; i++) if (!active[i].hasRoom(length + CRC_BYTES)) return false;
+    return true;
   }
 
   /** A medium carries nothing shorter: what a wire delivers was padded by the sender. */
@@ -169,11 +210,17 @@ export class Receive implements FrameSink {
     return this.deliver(padded, 0, MINIMUM_FRAME);
   }
 
-  #withCrc(bytes: Uint8Array, offset: number, length: number): Uint8Array {
-    const checked = this.#checked;
-    for (let i = 0; i < length; i++) checked[i] = bytes[offset + i];
-    const crc = frameCheckSequence(bytes, offset, length);
-    for (let i = 0; i < CRC_BYTES; i++) checked[length + i] = (crc >>> (8 * i)) & 0xff;
-    return checked;
+  /** Puts the frame into `#shaped`, without its tag and with its CRC as software wants it; its length there. */
+  #shape(bytes: Uint8Array, offset: number, length: number, strips: boolean): number {
+    const shaped = this.#shaped;
+    let size = 0;
+    for (let i = 0; i < length; i++) {
+      if (strips && i >= TAG_OFFSET && i < TAG_OFFSET + TAG_BYTES) continue;
+      shaped[size++] = bytes[offset + i];
+    }
+    if (this.#stripsCrc) return size;
+    const crc = frameCheckSequence(shaped, 0, size);
+    for (let i = 0; i < CRC_BYTES; i++) shaped[size++] = (crc >>> (8 * i)) & 0xff;
+    return size;
   }
 }
