@@ -29,7 +29,8 @@ describeGuest('virtio without an IOMMU', { nics: Object.values(PAIRS).flat(), hu
   });
 
   describe('sysfs', () => {
-    describe.each([legacy, modern])('frames of $0.model', (...pair) => testJumbo(guest, sysfs, pair));
+    beforeAll(() => takeOver(guest(), sysfs, ...Object.values(PAIRS).flat()));
+    describe.each(Object.entries({ legacy, modern }))('%s', (_name, pair) => testJumbo(guest, sysfs, pair));
     testChecksums(guest, sysfs, legacy);
     testMultiqueue(guest, sysfs, multiqueue);
     testVirtioEnds(guest, sysfs, legacy);
@@ -45,6 +46,9 @@ describeGuest('virtio without an IOMMU', { nics: Object.values(PAIRS).flat(), hu
       testReception(guest, uio, pair[0]);
       testAdaptive(guest, uio, pair);
     });
-    testVirtioEnds(guest, uio, packed);
+    describe('packed', () => {
+      beforeAll(() => takeOver(guest(), uio, ...packed));
+      testVirtioEnds(guest, uio, packed);
+    });
   });
 });

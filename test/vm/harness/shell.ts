@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Command, type CommandEnd } from './command.ts';
 
 export interface ShellOptions {
-  /** Milliseconds until the command is killed. Default: 30 000. */
+  /** Milliseconds until the command is killed. Default: 60 000. */
   readonly timeout?: number;
 }
 
@@ -35,7 +35,7 @@ export abstract class Shell<Options extends ShellOptions = ShellOptions> {
     for (const [suffix, text] of Object.entries({ sh: command, out: '', err: '' })) {
       writeFileSync(`${files}.${suffix}`, text);
     }
-    const started = new Command(command, files, options?.timeout ?? 30_000, (signal) => this.signal(id, signal));
+    const started = new Command(command, files, options?.timeout ?? 60_000, (signal) => this.signal(id, signal));
     this.#commands.set(id, started);
     this.launch(id, options);
     return started;
