@@ -12,7 +12,7 @@ import { suffix } from './virtio-traffic.ts';
 /** More than an emulated processor forwards: rings are full all the time. */
 const PACE = '--pps=150000';
 const FRAMES = 2000;
-const TIMEOUT = 50_000;
+const TIMEOUT = 110_000;
 const LONG = 600_000;
 
 /** Runs the loop in a worker, and terminates that when told by SIGUSR2. */

@@ -15,7 +15,7 @@ const SHORTEST = 60;
 const STEP = 7;
 /** Around these, a frame takes one more buffer or less; the virtio header has 12 bytes. */
 const BUFFER = 2048;
-const TIMEOUT = 50_000;
+const TIMEOUT = 110_000;
 const haveTshark = haveTools('tshark');
 
 /** Frames from the shortest to the longest, whose bytes all differ from those of their neighbours. */

@@ -8,7 +8,7 @@ import { lastPrinted, type Pair, portProgram, runsAs } from '../harness/ports.ts
 import { checkSequence, framesOf } from '../harness/recording.ts';
 import { holdFrames, numberedPackets } from '../harness/traffic.ts';
 
-const TIMEOUT = 50_000;
+const TIMEOUT = 110_000;
 const SINGLE_PACKETS = 1000;
 /** Most microseconds between two of them: they come while the loop polls, while it falls asleep, and while it sleeps. */
 const LONGEST_GAP = 4000;

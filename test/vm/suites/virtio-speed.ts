@@ -86,7 +86,7 @@ export function testSpeed(guest: () => Guest, path: AccessPath, pairs: Readonly<
       const { host } = guest();
       await holdFrames(guest(), [pair[0]], FRAMES);
       await host.send(pair[0], await numberedPackets(guest(), FRAMES));
-      const program = guest().startScript(measure(path, pair), { ...runsAs(path), timeout: 50_000 });
+      const program = guest().startScript(measure(path, pair), { ...runsAs(path), timeout: 110_000 });
       const { status, stdout, stderr } = await program.ended;
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       const speed = lastPrinted(stdout) as Speed;

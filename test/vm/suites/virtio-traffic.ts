@@ -14,7 +14,7 @@ const PACKETS = 20_000;
 const JUDGED = 2000;
 /** Below what an emulated processor forwards on a machine that has other work too. */
 const PACE = '--pps=20000';
-const TIMEOUT = 50_000;
+const TIMEOUT = 110_000;
 const haveTshark = haveTools('tshark');
 
 const whole = (count: number) => ({
@@ -72,7 +72,7 @@ export function testTraffic(guest: () => Guest, path: AccessPath, pair: Pair, co
       expect(digestOf(file.here)).toBe(digestOf(packets));
     });
 
-    it(`forwards ${count} packets each way`, { timeout: 120_000 }, async () => {
+    it(`forwards ${count} packets each way`, { timeout: 2 * TIMEOUT }, async () => {
       const { host } = guest();
       await holdFrames(guest(), pair, count);
       const packets = await numberedPackets(guest(), count);
