@@ -4,6 +4,7 @@
  */
 import { addon, type ReceivedMessage } from '../../native/addon.ts';
 import { closeDescriptors } from './descriptors.ts';
+import { NOTHING } from './payloads.ts';
 import { decodeHeader, HEADER_BYTES, type Header, malformed } from './protocol.ts';
 
 export interface Message extends Header {
@@ -55,8 +56,9 @@ export class MessageReader {
     return message;
   }
 
-  /** Closes descriptors of a message that never became whole. Idempotent. */
+  /** Closes descriptors of a message that never became whole; no other is read. Idempotent. */
   close(): void {
+    this.#body = NOTHING;
     closeDescriptors(this.#descriptors.splice(0));
   }
 

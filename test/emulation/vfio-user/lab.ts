@@ -41,15 +41,21 @@ export interface ServerEnd {
   readonly warnings: string[];
 }
 
-/** A connection of a served device, and the other end of its socket. Both are closed with the test. */
+/** A connection of a served device, and the other end of its socket. The former is closed with the test. */
 export function serverEnd(device: ServedDevice, wait?: () => void): ServerEnd {
+  const end = openServerEnd(device, wait);
+  onTestFinished(() => end.connection.close());
+  return end;
+}
+
+/** The same, for tests that close it themselves. */
+export function openServerEnd(device: ServedDevice, wait?: () => void): ServerEnd {
   const [near, far] = native.socketPair(SOCK_STREAM | SOCK_NONBLOCK);
   const warnings: string[] = [];
   const connection = new Connection(far, device, {
     warn: (message) => warnings.push(message),
     ...(wait ? { wait } : {}),
   });
-  onTestFinished(() => connection.close());
   return { connection, socket: near, warnings };
 }
 
@@ -65,7 +71,10 @@ export class Lab {
     this.device = device;
     this.connection = connection;
     this.warnings = warnings;
-    const wait = () => void connection.poll();
+    const wait = (): void => {
+      connection.poll();
+      if (connection.ended !== undefined) connection.close();
+    };
     this.client = new VfioUserClient('lab', socket, { wait, ...(memory ? { memory } : {}) });
     onTestFinished(() => this.client.close());
   }

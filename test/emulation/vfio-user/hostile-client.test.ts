@@ -1,0 +1,250 @@
+/** Clients that break the protocol, by mistake or on purpose: they lose their connection, and nobody else anything. */
+import { closeSync, openSync } from 'node:fs';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Random } from '../../../src/emulation/wires/random.ts';
+import { addon } from '../../../src/native/addon.ts';
+import {
+  dmaAccess,
+  dmaMap,
+  dmaUnmap,
+  encodeWriteMulti,
+  irqInfo,
+  irqSet,
+  regionAccess,
+  regionInfo,
+} from '../../../src/pci/vfio-user/payloads.ts';
+import { COMMAND, encodeMessage } from '../../../src/pci/vfio-user/protocol.ts';
+import { encodeVersion } from '../../../src/pci/vfio-user/version.ts';
+import { mappingsOf, openDescriptors } from '../../support/process.ts';
+import { eventfd, Lab, openServerEnd, servedIxgbe, serverEnd, sharedMemory } from './lab.ts';
+
+const native = addon();
+const NOTHING = new Uint8Array(0);
+const greeting = encodeVersion({ major: 0, minor: 0, maximumDescriptors: 8, maximumTransfer: 1 << 20 });
+
+function message(command: number, payload: Uint8Array, flags = 0, id = 1): Uint8Array {
+  return encodeMessage({ id, command, flags, error: 0 }, payload);
+}
+
+describe('a client that breaks the protocol', () => {
+  /** Sends messages to a server, and tells why the connection ended. */
+  const fate = (...messages: readonly (readonly [bytes: Uint8Array, descriptors?: number[]])[]): string | undefined => {
+    const { connection, socket } = serverEnd(servedIxgbe());
+    onTestFinished(() => native.close(socket));
+    for (const [bytes, descriptors = []] of messages) native.sendmsg(socket, bytes, descriptors);
+    connection.poll();
+    return connection.ended;
+  };
+  const hello = [message(COMMAND.VERSION, greeting)] as const;
+
+  it('is told from one that does not', () => {
+    expect(fate(hello, [message(COMMAND.RESET, NOTHING)])).toBeUndefined();
+  });
+
+  it('ends by speaking before it has greeted, by greeting twice, and by answering what nobody asked', () => {
+    expect(fate([message(COMMAND.RESET, NOTHING)])).toBe('RESET came before VERSION');
+    expect(fate(hello, hello)).toBe('VERSION came twice');
+    expect(fate(hello, [message(COMMAND.DMA_READ, NOTHING, 1)])).toBe('DMA_READ: a reply to nothing');
+  });
+
+  it('may greet again if its version was refused', () => {
+    const other = encodeVersion({ major: 1, minor: 0, maximumDescriptors: 8, maximumTransfer: 1 << 20 });
+    expect(fate([message(COMMAND.VERSION, other)], hello, [message(COMMAND.RESET, NOTHING)])).toBeUndefined();
+  });
+
+  it('ends by lengths that do not fit', () => {
+    expect(fate(hello, [message(COMMAND.DMA_MAP, new Uint8Array(31))])).toBe(
+      'DMA_MAP: the payload has 32 bytes, found 31',
+    );
+    const tooShort = regionAccess.encode({ offset: 0, region: 0, count: 8 }, new Uint8Array(4));
+    expect(fate(hello, [message(COMMAND.REGION_WRITE, tooShort)])).toBe(
+      'region access: 8 bytes of data belong to it, found 4',
+    );
+    const read = regionAccess.encode({ offset: 0, region: 0, count: 4 }, new Uint8Array(4));
+    expect(fate(hello, [message(COMMAND.REGION_READ, read)])).toMatch('0 bytes of data belong to it, found 4');
+  });
+
+  it('ends by descriptors where none belong, or too many', () => {
+    const event = eventfd();
+    expect(fate(hello, [message(COMMAND.RESET, NOTHING), [event]])).toBe('RESET came with 1 descriptors too many');
+    const map = dmaMap.encode({ size: 0x1000 });
+    const { descriptor } = sharedMemory(0x1000);
+    expect(fate(hello, [message(COMMAND.DMA_MAP, map), [descriptor, event]])).toBe(
+      'DMA_MAP came with 1 descriptors too many',
+    );
+    const many = Array.from({ length: 17 }, () => event);
+    expect(fate(hello, [message(COMMAND.DMA_MAP, map), many])).toMatch('16 descriptors, found more');
+  });
+
+  it('loses what it had: descriptors, mappings, and the state of the device', () => {
+    const { descriptor } = sharedMemory(0x4000);
+    const event = eventfd();
+    const before = [openDescriptors(), mappingsOf('memfd:test')];
+    const lab = new Lab();
+    lab.map(0x10_0000, 0x4000, descriptor);
+    lab.setInterrupts(2, 0, [event, event]);
+    expect(() => lab.client.call(COMMAND.DMA_MAP, new Uint8Array(3))).toThrow();
+    expect(lab.connection.ended).toMatch('DMA_MAP');
+    lab.connection.close();
+    lab.client.close();
+    expect([openDescriptors(), mappingsOf('memfd:test')]).toEqual(before);
+  });
+
+  it('that does not read its answers gets no more of them, and takes no memory', () => {
+    const { connection, socket } = serverEnd(servedIxgbe());
+    onTestFinished(() => native.close(socket));
+    native.sendmsg(socket, hello[0], []);
+    const payload = regionAccess.encode({ offset: 0, region: 7, count: 4096 });
+    const request = message(COMMAND.REGION_READ, payload);
+    let sent = 0;
+    while (native.sendmsg(socket, request, []) > 0) {
+      sent++;
+      connection.poll();
+      if (sent > 100_000) break;
+    }
+    expect(sent).toBeLessThan(100_000);
+    expect(connection.ended).toBeUndefined();
+  });
+
+  it('that does not deliver its memory loses the connection, not the server', () => {
+    const device = servedIxgbe();
+    let gone = false;
+    const { connection, socket } = serverEnd(device, () => {
+      if (!gone) native.close(socket);
+      gone = true;
+    });
+    native.sendmsg(socket, hello[0], []);
+    connection.poll();
+    expect(connection.read(0x1000, 16)).toBeUndefined();
+    expect(connection.ended).toBeTypeOf('string');
+    expect(connection.read(0x1000, 16)).toBeUndefined();
+  });
+});
+
+describe('any client', () => {
+  const MESSAGES = 100_000;
+  const random = new Random(4711);
+  const pick = <Item>(items: readonly Item[]): Item => items[random.below(items.length)];
+  const number = (): number =>
+    pick([0, 1, 2, 4, 8, 63, 64, 0x1000, 0x5400, 0x2_0000, 0xffff_ffff, random.below(2 ** 31)]);
+  const address = (): number =>
+    pick([0, 0x1000, 0x2000, 0x10_0000, 2 ** 32, 2 ** 52, 2 ** 53 - 1, random.below(2 ** 31)]);
+  const bytes = (most: number): Uint8Array =>
+    Uint8Array.from({ length: random.below(most + 1) }, () => random.below(256));
+
+  const payloads: readonly (readonly [command: number, payload: () => Uint8Array])[] = [
+    [COMMAND.VERSION, () => greeting],
+    [
+      COMMAND.DMA_MAP,
+      () =>
+        dmaMap.encode({ flags: random.below(4), offset: pick([0, 0x1000, 1]), address: address(), size: address() }),
+    ],
+    [COMMAND.DMA_UNMAP, () => dmaUnmap.encode({ flags: pick([0, 0, 0, 2]), address: address(), size: address() })],
+    [COMMAND.DEVICE_GET_INFO, () => new Uint8Array(16)],
+    [COMMAND.GET_REGION_INFO, () => regionInfo.encode({ index: number() })],
+    [COMMAND.GET_IRQ_INFO, () => irqInfo.encode({ index: number() })],
+    [
+      COMMAND.SET_IRQS,
+      () =>
+        irqSet.encode(
+          {
+            flags: pick([0x24, 0x21, 0x11, 0x12, 0x22, random.below(64)]),
+            index: random.below(6),
+            start: pick([0, 0, number()]),
+            count: pick([0, 1, 2, number()]),
+          },
+          bytes(2),
+        ),
+    ],
+    [
+      COMMAND.REGION_READ,
+      () =>
+        regionAccess.encode({
+          offset: number(),
+          region: random.below(10),
+          count: pick([1, 2, 4, 4, 4, 4, 8, 64, 2 ** 32 - 1]),
+        }),
+    ],
+    [
+      COMMAND.REGION_WRITE,
+      () => {
+        const data = bytes(8);
+        return regionAccess.encode(
+          { offset: pick([number(), 4 * random.below(0x8000)]), region: pick([0, 4, 7, number()]), count: data.length },
+          data,
+        );
+      },
+    ],
+    [COMMAND.WRITE_MULTI, () => encodeWriteMulti([{ offset: 4 * random.below(0x8000), region: 0, data: bytes(8) }])],
+    [COMMAND.DMA_READ, () => dmaAccess.encode({ address: address(), count: number() })],
+    [COMMAND.RESET, () => NOTHING],
+    [200, () => bytes(64)],
+  ];
+
+  /** A message as it should be, or mutated, cut short, or with a size that is not its own; and its descriptors. */
+  const next = (): { bytes: Uint8Array; attached: number } => {
+    const [command, payload] = pick(payloads);
+    const flags = pick([0, 0, 0, 0, 0, 0x10, 0x10, random.below(256) < 8 ? random.below(256) : 0]);
+    const whole = message(command, payload(), flags, random.below(4));
+    const fitting = command === COMMAND.DMA_MAP || command === COMMAND.SET_IRQS ? pick([0, 1, 1, 2]) : 0;
+    const attached = random.below(50) === 0 ? pick([1, 2, 17]) : fitting;
+    const way = random.below(100);
+    if (way === 0) whole[random.below(whole.length)] = random.below(256);
+    if (way === 1) new DataView(whole.buffer).setUint32(4, number(), true);
+    return { bytes: way === 2 ? whole.subarray(0, 1 + random.below(whole.length)) : whole, attached };
+  };
+
+  it(`gets nowhere with ${MESSAGES} messages of any kind`, () => {
+    const device = servedIxgbe();
+    const { descriptor } = sharedMemory(0x20_0000);
+    const event = eventfd();
+    const file = openSync('/dev/null', 'r+');
+    onTestFinished(() => closeSync(file));
+    const descriptors = [descriptor, event, file];
+    const before = [openDescriptors(), mappingsOf('memfd:test')];
+    let memory = 0;
+    let connections = 0;
+    const reasons = new Set<string>();
+    const inbox = new Uint8Array(1 << 16);
+    for (let sent = 0; sent < MESSAGES; ) {
+      const { connection, socket } = openServerEnd(device, () =>
+        native.sendmsg(socket, message(COMMAND.DMA_READ, bytes(32), 1, random.below(4)), []),
+      );
+      connections++;
+      if (random.below(10) > 0) native.sendmsg(socket, message(COMMAND.VERSION, greeting), []);
+      // Most would end at once if they began with their worst.
+      while (connection.ended === undefined && sent < MESSAGES) {
+        const { bytes, attached } = next();
+        native.sendmsg(
+          socket,
+          bytes,
+          Array.from({ length: attached }, () => pick(descriptors)),
+        );
+        sent++;
+        connection.poll();
+        if (random.below(8) === 0) {
+          device.advance(1e6);
+          device.step();
+        }
+        while (native.read(socket, inbox, 0, inbox.length) > 0);
+        if (random.below(200) === 0) break;
+      }
+      if (connection.ended) reasons.add(connection.ended.replace(/\d+|0x[0-9a-f]+/g, 'N'));
+      connection.close();
+      native.close(socket);
+      if (connections === 500) memory = resident();
+    }
+    expect([openDescriptors(), mappingsOf('memfd:test')]).toEqual(before);
+    expect(connections).toBeGreaterThan(1000);
+    expect(reasons.size).toBeGreaterThan(20);
+    expect(resident() - memory).toBeLessThan(64);
+    const lab = new Lab({ device });
+    expect(lab.read32(7, 0)).toBe(0x10fb_8086);
+  }, 120_000);
+
+  /** MiB that this process takes. */
+  function resident(): number {
+    globalThis.gc?.();
+    return process.memoryUsage.rss() / 2 ** 20;
+  }
+});
