@@ -89,7 +89,7 @@ export class FakeVirtio implements PciDevice {
   /** Called before each read of a register; a number replaces its value. */
   onRead: (name: string) => number | undefined = () => undefined;
   /** The modern BAR as memory, which nobody looks at. */
-  doorbells = new Int32Array(0);
+  doorbells: Int32Array = new Int32Array(0);
   readonly #kind: 'legacy' | 'transitional' | 'modern';
   readonly #queueSize: number;
   readonly #selects = { DEVICE_FEATURE_SELECT: 0, DRIVER_FEATURE_SELECT: 0, QUEUE_SELECT: 0 };

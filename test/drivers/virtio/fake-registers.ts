@@ -5,7 +5,7 @@ import type { RegisterFile } from '../../../src/pci/pci-device.ts';
 export type Access = (offset: number, width: 1 | 2 | 4, value?: number) => number;
 
 /** `doorbells`: as those of `RegisterFile`. */
-export function registerFile(size: number, access: Access, doorbells = new Int32Array(0)): RegisterFile {
+export function registerFile(size: number, access: Access, doorbells: Int32Array = new Int32Array(0)): RegisterFile {
   const checked: Access = (offset, width, value) => {
     if (Number.isInteger(offset) && offset >= 0 && offset % width === 0 && offset + width <= size) {
       return access(offset, width, value) >>> 0;
