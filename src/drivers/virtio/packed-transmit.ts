@@ -70,14 +70,21 @@ export function makePackedTakeBack(context: PackedTxContext): () => number {
       const wrong3 = idFlags3[word] ^ (lap | id3);
       if (((wrong0 | wrong1 | wrong2 | wrong3) & (IN_USE | ID_MASK)) !== 0) break;
       const packet0 = shadow[id0];
-      const packet1 = shadow[id1];
-      const packet2 = shadow[id2];
-      const packet3 = shadow[id3];
-      if ((packet0 | packet1 | packet2 | packet3) < 0) break;
       shadow[id0] = NO_PACKET;
+      const packet1 = shadow[id1];
       shadow[id1] = NO_PACKET;
+      const packet2 = shadow[id2];
       shadow[id2] = NO_PACKET;
+      const packet3 = shadow[id3];
       shadow[id3] = NO_PACKET;
+      if ((packet0 | packet1 | packet2 | packet3) < 0) {
+        // As it was, in the opposite order: an id may be there twice.
+        shadow[id3] = packet3;
+        shadow[id2] = packet2;
+        shadow[id1] = packet1;
+        shadow[id0] = packet0;
+        break;
+      }
       freeStack0[top] = packet0;
       freeStack1[top] = packet1;
       freeStack2[top] = packet2;

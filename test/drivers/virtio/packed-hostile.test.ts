@@ -110,6 +110,31 @@ describe.each(FAULTS)('a device that %s', (_, misbehave, reason) => {
   });
 });
 
+describe('a device that uses the last buffer of a full ring first, and again where it lay before', () => {
+  it.each([{ checked: false }, { checked: true }])('ends a transmit ring: %o', (options) => {
+    const { queue, device, pool, broken } = transmitter(options);
+    const batch = new PacketBatch(64, pool);
+    const send = (count: number): number => {
+      batch.allocate(pool, count);
+      for (let i = 0; i < batch.length; i++) pool.length[batch.packets[i]] = 60;
+      return queue.transmit(batch);
+    };
+    const take = (count: number) => Array.from({ length: count }, () => device.take()?.id ?? -1);
+    send(63);
+    useAll(device, take(63));
+    expect(send(64)).toBe(64);
+    const ids = take(64);
+    const last = ids[63];
+    device.use(last, 0);
+    expect(send(1)).toBe(1); // the same id again, at the place behind its old one
+    useAll(device, [...ids.slice(1, 63), last, last]);
+    queue.transmit(batch); // all is well until the very last one
+    expect(broken).toEqual([`used buffer ${last}, which it does not have`]);
+    queue.reclaim();
+    expectConserved(pool);
+  });
+});
+
 /** A number written anywhere in the ring, or where the next used descriptor is expected, where it matters most. */
 const scribble = fc.record({
   where: fc.constantFrom('ring', 'flags', 'element', 'header', 'honest'),
