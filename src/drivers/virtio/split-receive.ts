@@ -4,10 +4,14 @@
  * One look at used.idx tells what arrived. Buffers taken are replaced a block at a time, straight from the pool's free
  * stack, and published together. The factories are copied for each queue (see specialise.ts): they use their parameters only.
  */
+import type { FourViews } from './four-views.ts';
 import type { Receive, RxContext } from './rx-context.ts';
 import type { SplitRing } from './split-context.ts';
 
-export type SplitRxContext = RxContext & SplitRing;
+export interface SplitRxContext extends RxContext, SplitRing {
+  /** Four packets at a time from the pool's free stack, by the index of the lowest. */
+  readonly fourFree: FourViews<Int32Array>;
+}
 
 /** Puts fresh packets into free buffers, as many as the pool has, publishes them, and rings if the device wants it. */
 export function makeSplitRefill(context: SplitRxContext): () => void {
@@ -16,6 +20,9 @@ export function makeSplitRefill(context: SplitRxContext): () => void {
   const { state: $state, notify, size, eventIndex, usedEvent, availableEvent } = context;
   const { POOL_TOP, NEXT, AVAILABLE, NO_BUFFER, ARMED } = context.constants;
   const { AVAILABLE_INDEX, AVAILABLE_RING, USED_FLAGS, NO_NOTIFY } = context.split;
+  const [$order0, $order1, $order2, $order3] = context.four.order;
+  const [$available0, $available1, $available2, $available3] = context.four.available;
+  const [$freeStack0, $freeStack1, $freeStack2, $freeStack3] = context.fourFree;
   const mask = size - 1;
   const buffers = context.pairs ? size >> 1 : size;
   const orderMask = buffers - 1;
@@ -32,6 +39,18 @@ export function makeSplitRefill(context: SplitRxContext): () => void {
     const used16 = $used16;
     const order = $order;
     const state = $state;
+    const order0 = $order0;
+    const order1 = $order1;
+    const order2 = $order2;
+    const order3 = $order3;
+    const available0 = $available0;
+    const available1 = $available1;
+    const available2 = $available2;
+    const available3 = $available3;
+    const freeStack0 = $freeStack0;
+    const freeStack1 = $freeStack1;
+    const freeStack2 = $freeStack2;
+    const freeStack3 = $freeStack3;
 
     const before = state[AVAILABLE];
     let top = poolState[POOL_TOP];
@@ -42,7 +61,40 @@ export function makeSplitRefill(context: SplitRxContext): () => void {
     }
     if (count === 0) return;
     let index = before;
-    for (let i = 0; i < count; i = (i + 1) | 0) {
+    let done = 0;
+    // Four at a time, as everywhere, up to where the rings end.
+    while (((done + 4) | 0) <= count && (index & orderMask) + 4 <= buffers) {
+      const slot = index & mask;
+      const place = index & orderMask;
+      top = (top - 4) | 0;
+
+      const id0 = order0[place];
+      const packet0 = freeStack3[top];
+      descriptors64[(id0 + dataDescriptor) << 1] = addresses[packet0]; // length and flags stay as they are
+      shadow[id0] = packet0;
+      available0[slot] = id0;
+
+      const id1 = order1[place];
+      const packet1 = freeStack2[top];
+      descriptors64[(id1 + dataDescriptor) << 1] = addresses[packet1];
+      shadow[id1] = packet1;
+      available1[slot] = id1;
+
+      const id2 = order2[place];
+      const packet2 = freeStack1[top];
+      descriptors64[(id2 + dataDescriptor) << 1] = addresses[packet2];
+      shadow[id2] = packet2;
+      available2[slot] = id2;
+
+      const id3 = order3[place];
+      const packet3 = freeStack0[top];
+      descriptors64[(id3 + dataDescriptor) << 1] = addresses[packet3];
+      shadow[id3] = packet3;
+      available3[slot] = id3;
+      done = (done + 4) | 0;
+      index = (index + 4) & 0xffff;
+    }
+    for (; done < count; done = (done + 1) | 0) {
       const slot = index & mask;
       const id = order[index & orderMask] & mask;
       top = (top - 1) | 0;
@@ -73,15 +125,20 @@ export function makeSplitRefill(context: SplitRxContext): () => void {
 export function makeSplitReceive(context: SplitRxContext, refill: () => void, unusual: Receive): Receive {
   const { lengths: $lengths, offloads: $offloads, shadow: $shadow, headers: $headers } = context;
   const { used: $used, used16: $used16, order: $order, state: $state, totals: $totals } = context;
-  const { pool, size, pairs, inOrder, mergeable, receiveChecksum, maximumLength, headerBytes, block } = context;
+  const { pool, size, pairs, inOrder, mergeable, receiveChecksum, maximumLength, headerBytes, block, fail } = context;
   const { STRIDE, HEADROOM, NEXT, AVAILABLE, GROUP, PACKETS, BYTES } = context.constants;
   const { NEEDS_CHECKSUM, DATA_VALID, VERIFIED, NUMBER_OF_BUFFERS } = context.constants;
   const { USED_INDEX, USED_ID } = context.split;
+  const [$order0, $order1, $order2, $order3] = context.four.order;
+  const [$usedIds0, $usedIds1, $usedIds2, $usedIds3] = context.four.usedIds;
+  const [$usedLengths0, $usedLengths1, $usedLengths2, $usedLengths3] = context.four.usedLengths;
   const mask = size - 1;
   const buffers = pairs ? size >> 1 : size;
   const orderMask = buffers - 1;
   /** Bits that no id has. */
   const noId = pairs ? ~mask | 1 : ~mask;
+  /** Bits that no length less one has, of frames that are looked at four at a time. */
+  const noLength = -1 << (31 - Math.clz32(maximumLength));
   /** From one packet's header to the next, and to the first, in words of 16 bits. */
   const headerStride = STRIDE >> 1;
   const headerOffset = (HEADROOM - headerBytes) >> 1;
@@ -108,37 +165,52 @@ export function makeSplitReceive(context: SplitRxContext, refill: () => void, un
     const order = $order;
     const state = $state;
     const totals = $totals;
+    const order0 = $order0;
+    const order1 = $order1;
+    const order2 = $order2;
+    const order3 = $order3;
+    const usedIds0 = $usedIds0;
+    const usedIds1 = $usedIds1;
+    const usedIds2 = $usedIds2;
+    const usedIds3 = $usedIds3;
+    const usedLengths0 = $usedLengths0;
+    const usedLengths1 = $usedLengths1;
+    const usedLengths2 = $usedLengths2;
+    const usedLengths3 = $usedLengths3;
 
     if (batch.pool !== pool) batch.adopt(pool);
     const packets = batch.packets;
     const offsets = batch.offsets;
     const first = batch.length;
     let next = state[NEXT] & 0xffff;
-    const ready = (used16[USED_INDEX] - next) & 0xffff;
+    const end = used16[USED_INDEX];
+    const ready = (end - next) & 0xffff;
     const outstanding = (state[AVAILABLE] - next) & 0xffff;
-    // An index that is too far ahead, and a group of buffers in the midst of which the last burst ended, are unusual.
-    const budget = ready > outstanding || (inOrder && state[GROUP] !== 0) ? 0 : Math.min(batch.capacity - first, ready);
+    if (ready > outstanding) {
+      fail('index', end);
+      return 0;
+    }
+    // A group of buffers in the midst of which the last burst ended is unusual.
+    const budget = inOrder && state[GROUP] !== 0 ? 0 : Math.min(batch.capacity - first, ready) | 0;
     let count = first;
     let seen = 0;
     let bytes = 0;
 
     // Four at a time while four usual frames are there: what V8 checks before it touches an array, it checks once for four.
-    while (seen + 4 <= budget && (next & orderMask) + 4 <= buffers) {
+    while (((seen + 4) | 0) <= budget && (next & orderMask) + 4 <= buffers) {
       const slot = next & orderMask;
-      const element = USED_ID + ((next & mask) << 1);
-      const id0 = used[element];
-      const id1 = used[element + 2];
-      const id2 = used[element + 4];
-      const id3 = used[element + 6];
-      const length0 = used[element + 1] - headerBytes;
-      const length1 = used[element + 3] - headerBytes;
-      const length2 = used[element + 5] - headerBytes;
-      const length3 = used[element + 7] - headerBytes;
+      const element = (next & mask) << 1;
+      const id0 = usedIds0[element];
+      const id1 = usedIds1[element];
+      const id2 = usedIds2[element];
+      const id3 = usedIds3[element];
       if (((id0 | id1 | id2 | id3) & noId) !== 0) break;
-      if (inOrder && (id0 ^ order[slot]) | (id1 ^ order[slot + 1]) | (id2 ^ order[slot + 2]) | (id3 ^ order[slot + 3]))
-        break;
-      if ((length0 - 1) >>> 0 >= maximumLength || (length1 - 1) >>> 0 >= maximumLength) break;
-      if ((length2 - 1) >>> 0 >= maximumLength || (length3 - 1) >>> 0 >= maximumLength) break;
+      if (inOrder && (id0 ^ order0[slot]) | (id1 ^ order1[slot]) | (id2 ^ order2[slot]) | (id3 ^ order3[slot])) break;
+      const length0 = (usedLengths0[element] - headerBytes) | 0;
+      const length1 = (usedLengths1[element] - headerBytes) | 0;
+      const length2 = (usedLengths2[element] - headerBytes) | 0;
+      const length3 = (usedLengths3[element] - headerBytes) | 0;
+      if ((((length0 - 1) | (length1 - 1) | (length2 - 1) | (length3 - 1)) & noLength) !== 0) break;
       const packet0 = shadow[id0 & mask];
       shadow[id0 & mask] = -1;
       const packet1 = shadow[id1 & mask];
@@ -162,22 +234,22 @@ export function makeSplitReceive(context: SplitRxContext, refill: () => void, un
         shadow[id0 & mask] = packet0;
         break;
       }
-      order[slot] = id0;
-      order[slot + 1] = id1;
-      order[slot + 2] = id2;
-      order[slot + 3] = id3;
+      order0[slot] = id0;
       lengths[packet0] = length0;
-      lengths[packet1] = length1;
-      lengths[packet2] = length2;
-      lengths[packet3] = length3;
       packets[count] = packet0;
-      packets[count + 1] = packet1;
-      packets[count + 2] = packet2;
-      packets[count + 3] = packet3;
       offsets[count] = Math.imul(packet0, STRIDE) + HEADROOM;
-      offsets[count + 1] = Math.imul(packet1, STRIDE) + HEADROOM;
-      offsets[count + 2] = Math.imul(packet2, STRIDE) + HEADROOM;
-      offsets[count + 3] = Math.imul(packet3, STRIDE) + HEADROOM;
+      order1[slot] = id1;
+      lengths[packet1] = length1;
+      packets[(count + 1) | 0] = packet1;
+      offsets[(count + 1) | 0] = Math.imul(packet1, STRIDE) + HEADROOM;
+      order2[slot] = id2;
+      lengths[packet2] = length2;
+      packets[(count + 2) | 0] = packet2;
+      offsets[(count + 2) | 0] = Math.imul(packet2, STRIDE) + HEADROOM;
+      order3[slot] = id3;
+      lengths[packet3] = length3;
+      packets[(count + 3) | 0] = packet3;
+      offsets[(count + 3) | 0] = Math.imul(packet3, STRIDE) + HEADROOM;
       bytes = (bytes + length0 + length1 + length2 + length3) | 0;
       count = (count + 4) | 0;
       seen = (seen + 4) | 0;

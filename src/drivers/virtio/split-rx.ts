@@ -12,24 +12,32 @@ import {
 } from '../../datasheet/virtio/split-ring.ts';
 import { addressHigh, addressLow } from '../../memory/dma-memory.ts';
 import { specialise } from '../../specialise.ts';
+import { fourViews } from './four-views.ts';
+import { makeFrameReceive } from './frame-receive.ts';
 import { HEADER_STRIDE, headersOffset, type RxQueueInit } from './queue-init.ts';
 import { RX_CONSTANTS, type RxContext, type RxRing } from './rx-context.ts';
 import { splitRing } from './split-context.ts';
 import { makeSplitReceive, makeSplitRefill, type SplitRxContext } from './split-receive.ts';
-import { makeSplitUnusual } from './split-unusual.ts';
+import { makeSplitUsed } from './split-used.ts';
 import { splitViews } from './split-views.ts';
 
-const { NEXT, ARMED } = RX_CONSTANTS;
+const { NEXT, AVAILABLE, ARMED } = RX_CONSTANTS;
 
 /** Writes the descriptors, and compiles the bursts that suit what was negotiated. Interrupts are off. */
 export function createSplitRx(init: RxQueueInit, common: RxContext): RxRing {
-  const context: SplitRxContext = { ...common, ...splitRing(splitViews(init), init.size) };
+  const ring = splitRing(splitViews(init), init.size);
+  const context: SplitRxContext = { ...common, ...ring, fourFree: fourViews(common.freeStack, 1) };
   writeDescriptors(init, context);
   const refill = specialise('refill', makeSplitRefill)(context);
-  const unusual = specialise('receive-unusual', makeSplitUnusual)(context, refill);
+  const { state, available, usedEvent, eventIndex, pairs, block } = context;
+  const buffers = pairs ? init.size >> 1 : init.size;
+  const replace = (): void => {
+    if (((state[NEXT] + buffers - state[AVAILABLE]) & 0xffff) >= block) refill();
+  };
+  const used = specialise('used', makeSplitUsed)(context);
+  const unusual = specialise('receive-unusual', makeFrameReceive)(context, used, replace);
   const receive = specialise('receive', makeSplitReceive)(context, refill, unusual);
-  const { state, available, usedEvent, eventIndex } = context;
-  const ring: RxRing = {
+  const result: RxRing = {
     receive,
     refill,
     enableInterrupt() {
@@ -44,8 +52,8 @@ export function createSplitRx(init: RxQueueInit, common: RxContext): RxRing {
       else available[AVAILABLE_FLAGS] = AVAILABLE_FLAG_NO_INTERRUPT;
     },
   };
-  ring.disableInterrupt();
-  return ring;
+  result.disableInterrupt();
+  return result;
 }
 
 /** All that stays as it is while the queue runs; refilling changes addresses of data only. */

@@ -18,9 +18,16 @@ import {
 } from '../../datasheet/virtio/split-ring.ts';
 import { NO_PACKET } from '../../memory/packet-pool.ts';
 import { specialise } from '../../specialise.ts';
+import { fourViews } from './four-views.ts';
 import type { TxQueueInit } from './queue-init.ts';
 import { splitRing } from './split-context.ts';
-import { lengthImages, makeSplitTakeBack, makeSplitTransmit, type SplitTxTables } from './split-transmit.ts';
+import {
+  lengthImages,
+  makeSplitTakeBack,
+  makeSplitTransmit,
+  type SplitTxContext,
+  type SplitTxTables,
+} from './split-transmit.ts';
 import { splitViews } from './split-views.ts';
 import {
   type FramePieces,
@@ -31,7 +38,7 @@ import {
   type TxTables,
 } from './tx-context.ts';
 
-const { NEXT, AVAILABLE, FREE, HEAD } = TX_CONSTANTS;
+const { NEXT, AVAILABLE, FREE, HEAD, HEADER64 } = TX_CONSTANTS;
 /** End of a frame in `#following`. */
 const LAST = -1;
 
@@ -54,7 +61,15 @@ export class SplitTx implements TxRing {
 
   burst(source: TxSource): Transmit {
     const images = lengthImages(source.maximumLength, this.#tables.headerBytes);
-    const context = { ...this.#tables, ...source, images };
+    const { bytes64, freeStack } = source;
+    const context: SplitTxContext = {
+      ...this.#tables,
+      ...source,
+      images,
+      fourFree: fourViews(freeStack, 1),
+      headerBegins: bytes64.subarray(HEADER64 - 1, -1),
+      headerEnds: bytes64.subarray(HEADER64),
+    };
     return specialise('transmit', makeSplitTransmit)(context, specialise('take-back', makeSplitTakeBack)(context));
   }
 

@@ -23,9 +23,8 @@ export const TX_CONSTANTS = {
   MINIMUM: TX_PACKET_MINIMUM,
   /** Sent packets are taken back once the ring has less room than this beside the burst, or the pool fewer packets. */
   RESERVE: 32,
-  // A packet's header ends where its data begins, at the default headroom: 4 bytes at 12 ahead, 8 bytes at 8 ahead.
-  STRIDE32: SLOT_STRIDE / 4,
-  HEADER32: (DEFAULT_HEADROOM - 12) / 4,
+  // In words of 8 bytes: from one packet's header to the next, and to where the second half of the first one lies, right in
+  // front of the data at the default headroom.
   STRIDE64: SLOT_STRIDE / 8,
   HEADER64: (DEFAULT_HEADROOM - 8) / 8,
   // Indices into a queue's state:
@@ -79,8 +78,7 @@ export interface TxSource {
   readonly lengths: Uint16Array;
   /** Device address of each packet's header, right in front of its data. */
   readonly addresses: Float64Array;
-  /** The pool's bytes in words of 4 and of 8. */
-  readonly bytes32: Int32Array;
+  /** The pool's bytes in words of 8. */
   readonly bytes64: Float64Array;
   /** Bytes in the longest packet. */
   readonly maximumLength: number;

@@ -135,7 +135,6 @@ export class VirtioTxQueue implements NetTxQueue {
       freeStack: pool.stack,
       lengths: pool.length,
       addresses: headerAddresses(addresses, features.headerBytes),
-      bytes32: new Int32Array(buffer, 0, size / 4),
       bytes64: new Float64Array(buffer, 0, size / 8),
       maximumLength: Math.min(maximumFrame, pool.dataSize),
     });
