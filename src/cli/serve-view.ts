@@ -144,7 +144,7 @@ export class ServeView {
 function totals({ socket, clients, reads, writes, interrupts, sent, received }: Row): string {
   const numbers = [reads, writes, interrupts, sent, received].map(grouped);
   return (
-    `${socket}: ${clients} clients, registers read ${numbers[0]} and written ${numbers[1]}, interrupts ${numbers[2]}, ` +
+    `${socket}: clients ${clients}, registers read ${numbers[0]} and written ${numbers[1]}, interrupts ${numbers[2]}, ` +
     `frames sent ${numbers[3]} and received ${numbers[4]}`
   );
 }

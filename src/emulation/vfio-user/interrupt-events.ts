@@ -2,6 +2,7 @@
 import { readlinkSync } from 'node:fs';
 import { errorMessage } from '../../errors.ts';
 import { addon } from '../../native/addon.ts';
+import { setNonBlocking } from '../../pci/vfio-user/descriptors.ts';
 import {
   IRQ,
   IRQ_AUTOMASKED,
@@ -33,9 +34,6 @@ const NONE = -1;
 const INTERRUPT_PIN = 0x3c;
 const MSI_CAPABILITY_ID = 0x05;
 const EVENTFD = 'anon_inode:[eventfd]';
-/** `_IO('T', 0x21)` of asm-generic/ioctls.h: sets the descriptor non-blocking. */
-const FIONBIO = 0x5421;
-const YES = new Uint8Array([1, 0, 0, 0]);
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
 
 export class InterruptEvents {
@@ -226,7 +224,7 @@ function prepare(descriptor: number): void {
   const target = readlinkSync(`/proc/self/fd/${descriptor}`);
   if (target !== EVENTFD) throw new Refusal('EINVAL', `SET_IRQS: the descriptors must be eventfds, found ${target}`);
   try {
-    addon().ioctl(descriptor, FIONBIO, YES);
+    setNonBlocking(descriptor);
   } catch (error) {
     throw new Refusal('EINVAL', `SET_IRQS: ${errorMessage(error)}`);
   }

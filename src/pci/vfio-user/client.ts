@@ -1,7 +1,7 @@
 /** The driver's side of a vfio-user connection: requests, each answered before the call returns. */
-import { IxyError } from '../../errors.ts';
+import { errorMessage, IxyError } from '../../errors.ts';
 import { addon } from '../../native/addon.ts';
-import { closeDescriptors } from './descriptors.ts';
+import { closeDescriptors, setNonBlocking } from './descriptors.ts';
 import { END, type Message } from './message-reader.ts';
 import { MessageSocket } from './message-socket.ts';
 import { dmaAccess, NOTHING } from './payloads.ts';
@@ -45,6 +45,23 @@ export class VfioUserClient {
   #early: Message | undefined;
   #epoll = -1;
   #closed = false;
+
+  /**
+   * Connects to the server at a socket file. Throws what the constructor throws, and `ERR_DEVICE_NOT_FOUND` if nobody
+   * listens there.
+   */
+  static open(path: string, options: ClientOptions = {}): VfioUserClient {
+    let descriptor: number;
+    try {
+      descriptor = addon().connect(path);
+    } catch (cause) {
+      throw new IxyError('ERR_DEVICE_NOT_FOUND', `${path}: no device is served there: ${errorMessage(cause)}`, {
+        cause,
+      });
+    }
+    setNonBlocking(descriptor);
+    return new VfioUserClient(path, descriptor, options);
+  }
 
   /**
    * Greets the server. `name` begins messages; `descriptor`: a connected socket, non-blocking, closed with this. Throws
@@ -148,7 +165,7 @@ export class VfioUserClient {
       return action();
     } catch (cause) {
       if (cause instanceof IxyError) throw cause;
-      throw this.#error('ERR_DEVICE_GONE', `the connection is lost: ${cause instanceof Error ? cause.message : cause}`);
+      throw this.#error('ERR_DEVICE_GONE', `the connection is lost: ${errorMessage(cause)}`);
     }
   }
 

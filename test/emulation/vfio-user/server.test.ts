@@ -7,6 +7,7 @@ import { type ServedDevice, VfioUserServer } from '../../../src/emulation/vfio-u
 import { Cable } from '../../../src/emulation/wires/index.ts';
 import { addon } from '../../../src/native/addon.ts';
 import { VfioUserClient } from '../../../src/pci/vfio-user/client.ts';
+import { setNonBlocking } from '../../../src/pci/vfio-user/descriptors.ts';
 import { regionAccess } from '../../../src/pci/vfio-user/payloads.ts';
 import { COMMAND } from '../../../src/pci/vfio-user/protocol.ts';
 import { openDescriptors, temporaryDirectory } from '../../support/process.ts';
@@ -47,7 +48,7 @@ function serve(...devices: ServedDevice[]): Running {
 async function connect({ server, paths, log }: Running, index = 0): Promise<VfioUserClient> {
   const before = log.length;
   const socket = addon().connect(paths[index]);
-  addon().ioctl(socket, 0x5421, new Uint8Array([1, 0, 0, 0])); // FIONBIO
+  setNonBlocking(socket);
   await until(() => log.length > before);
   const client = new VfioUserClient('test', socket, { wait: () => void server.turn() });
   onTestFinished(() => client.close());
