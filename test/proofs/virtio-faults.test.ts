@@ -5,7 +5,9 @@
 import { describe, expect, test } from 'vitest';
 import type { VirtioNetFault } from '../../src/emulation/virtio/faults.ts';
 import { IxyError } from '../../src/errors.ts';
+import { CheckedPacketPool } from '../../src/memory/checked-pool.ts';
 import { PacketBatch } from '../../src/memory/packet-batch.ts';
+import { PacketPool } from '../../src/memory/packet-pool.ts';
 import { expectFrames, frame } from './lab.ts';
 import { INTERFACES, MEETINGS, openVirtioLab, VirtioLab, type VirtioLabOptions } from './virtio-lab.ts';
 
@@ -150,9 +152,9 @@ describe.each(CHOSEN)('$name', ({ options }) => {
   const open = (more: VirtioLabOptions = {}) => openVirtioLab({ ...options, ...more });
   const has = (lab: VirtioLab, feature: string): boolean => lab.nic.capabilities.features?.includes(feature) === true;
 
-  describe.each([true, false])('and a pool that checks: %s', (checkedPool) => {
+  describe.each([CheckedPacketPool, PacketPool])('and a $name', (Pool) => {
     test('lengths beyond the buffer: those frames are dropped and counted, the others arrive', async () => {
-      const lab = await open({ checkedPool });
+      const lab = await open({ Pool });
       lab.device.model.faults.inject({ kind: 'used-length-too-long', after: 45, count: 3 });
       const { events, received, badFrames } = await traffic(lab, 'receive', COUNT);
       const expected = frames(COUNT);
@@ -165,7 +167,7 @@ describe.each(CHOSEN)('$name', ({ options }) => {
     });
 
     test('lengths of sent buffers mean nothing', async () => {
-      const lab = await open({ checkedPool });
+      const lab = await open({ Pool });
       lab.device.model.faults.inject({ kind: 'used-length-too-long', excess: 70_000 });
       expect((await traffic(lab, 'transmit', COUNT)).events).toEqual([]);
       expectFrames(lab.sent, frames(COUNT));
@@ -181,7 +183,7 @@ describe.each(CHOSEN)('$name', ({ options }) => {
       [{ kind: 'used-id-out-of-range', after: 45 }, 'transmit'],
       [{ kind: 'used-id-twice', after: 45 }, 'transmit'],
     ])('%j: the device has failed (%s)', async (fault, way) => {
-      const lab = await open({ checkedPool });
+      const lab = await open({ Pool });
       lab.device.model.faults.inject(fault);
       const { events, received } = await traffic(lab, way, COUNT);
       const packed = has(lab, 'RING_PACKED');
@@ -209,7 +211,7 @@ describe.each(CHOSEN)('$name', ({ options }) => {
     });
 
     test.each(['receive', 'transmit'] as const)('an index that jumps: the device has failed (%s)', async (way) => {
-      const lab = await open({ checkedPool });
+      const lab = await open({ Pool });
       lab.device.model.faults.inject({ kind: 'used-index-jump', after: 2 });
       const { events } = await traffic(lab, way, COUNT);
       // Packed rings have no index: that buffers come back too early is not to be seen, if nothing else is wrong with them.
@@ -223,7 +225,7 @@ describe.each(CHOSEN)('$name', ({ options }) => {
     });
 
     test.each([1, 2, 3, 4])('rings full of garbage (%i)', async (seed) => {
-      const lab = await open({ checkedPool });
+      const lab = await open({ Pool });
       lab.device.model.faults.inject({ kind: 'ring-garbage', seed, after: seed, count: 2 });
       const [way, other] = seed % 2 === 0 ? (['receive', 'transmit'] as const) : (['transmit', 'receive'] as const);
       const outcomes = [await traffic(lab, way, 100), await traffic(lab, other, 100)];

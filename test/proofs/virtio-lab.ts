@@ -3,7 +3,7 @@ import type { FeatureName } from '../../src/datasheet/virtio/features.ts';
 import { openVirtio, type VirtioNetDevice, type VirtioOptions } from '../../src/drivers/virtio/index.ts';
 import { EmulatedDomain, EmulatedPciDevice, type ModelOptions } from '../../src/emulation/index.ts';
 import { CheckedPacketPool } from '../../src/memory/checked-pool.ts';
-import { PacketPool } from '../../src/memory/packet-pool.ts';
+import type { PacketPool } from '../../src/memory/packet-pool.ts';
 import type { PciDevice } from '../../src/pci/pci-device.ts';
 import { DriverLab } from './driver-lab.ts';
 import { WrappedDevice } from './wrapped-device.ts';
@@ -11,8 +11,8 @@ import { WrappedDevice } from './wrapped-device.ts';
 export interface VirtioLabOptions extends Partial<VirtioOptions> {
   /** What the device is like. */
   readonly model?: ModelOptions<'virtio'>;
-  /** Whether the pool knows who owns what; the driver's fastest code runs only where it does not. Default true. */
-  readonly checkedPool?: boolean;
+  /** Default: one that knows who owns what. The driver's fastest code runs only without. */
+  readonly Pool?: typeof PacketPool;
   /** Packets beyond what fills the rings. Default 1024. */
   readonly spare?: number;
   readonly transport?: 'msix' | 'intx';
@@ -25,8 +25,7 @@ export class VirtioLab extends DriverLab<VirtioNetDevice, 'virtio', PacketPool> 
   readonly options: VirtioLabOptions;
 
   constructor(options: VirtioLabOptions = {}) {
-    const { rxQueues = 1, txQueues = 1, model, checkedPool = true, spare = 1024 } = options;
-    const Pool = checkedPool ? CheckedPacketPool : PacketPool;
+    const { rxQueues = 1, txQueues = 1, model, Pool = CheckedPacketPool, spare = 1024 } = options;
     const packets = (rxQueues + txQueues) * (model?.queueSize ?? 256) + spare;
     super(packets, (memory) => new Pool(memory));
     this.options = options;
@@ -42,7 +41,7 @@ export class VirtioLab extends DriverLab<VirtioNetDevice, 'virtio', PacketPool> 
 
   /** Opens the driver; again, if it was closed. */
   async open(more: Partial<VirtioOptions> = {}): Promise<VirtioNetDevice> {
-    const { model: _model, checkedPool: _pool, spare: _spare, transport: _transport, wrap, ...options } = this.options;
+    const { model: _model, Pool: _pool, spare: _spare, transport: _transport, wrap, ...options } = this.options;
     const device = wrap ? wrap(this.device) : new WrappedDevice(this.device);
     return this.start((supplies) => openVirtio(device, { ...supplies, ...options, ...more }));
   }
