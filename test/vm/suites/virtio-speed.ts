@@ -1,5 +1,6 @@
 /** How fast the virtio driver is on an emulated processor. A measurement: nothing here fails for being slow. */
-import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccessPath } from '../harness/binding.ts';
 import type { Guest } from '../harness/guest.ts';
@@ -7,7 +8,10 @@ import { nicAddress } from '../harness/nics.ts';
 import { lastPrinted, type Pair, portProgram, runsAs } from '../harness/ports.ts';
 import { holdFrames, numberedPackets } from '../harness/traffic.ts';
 
-/** They wait in the first NIC's interface when the measurement begins, so that nobody need send meanwhile. */
+/**
+ * They wait in the first NIC's interface when the measurement begins, so that nobody need send meanwhile. QEMU forgets what
+ * it has taken from there already when the driver resets the device: one, as a rule.
+ */
 const FRAMES = 400_000;
 const GENERATE_MILLISECONDS = 3000;
 const WINDOW_MILLISECONDS = 250;
@@ -41,7 +45,7 @@ function measure(path: AccessPath, [a, b]: Pair): string {
     };
     const forwarder = new Forwarder(a, b);
     const [way] = forwarder.directions;
-    const forwards = await best(b, () => forwarder.step(), (_, idle) => idle && way.received === ${FRAMES});
+    const forwards = await best(b, () => forwarder.step(), (_, idle) => idle && way.received > ${FRAMES / 2});
     const template = new PacketTemplate({
       size: 60, ethernet: { source: a.mac, destination: b.mac },
       ipv4: { source: '198.18.0.1', destination: '198.18.0.2' }, udp: { sourcePort: 1, destinationPort: 2 },
@@ -56,23 +60,17 @@ function measure(path: AccessPath, [a, b]: Pair): string {
   );
 }
 
-/** The emulator goes ahead of other work of the machine, as a machine of one's own would. */
-function setPriority(guest: Guest, ...policy: string[]): void {
-  execFileSync('chrt', [
-    '--all-tasks',
-    ...policy,
-    '--pid',
-    ...(policy[0] === '--fifo' ? ['10'] : ['0']),
-    String(guest.pid),
-  ]);
+/** The emulator goes ahead of the machine's other work, which it would share two processors with. */
+function setNice(guest: Guest, nice: number): void {
+  for (const thread of readdirSync(`/proc/${guest.pid}/task`)) setPriority(Number(thread), nice);
 }
 
 export function testSpeed(guest: () => Guest, path: AccessPath, pairs: Readonly<Record<string, Pair>>): void {
   describe('speed', () => {
     const speeds: Record<string, Speed> = {};
-    beforeAll(() => setPriority(guest(), '--fifo'));
+    beforeAll(() => setNice(guest(), -20));
     afterAll(() => {
-      setPriority(guest(), '--other');
+      setNice(guest(), 0);
       const rows = Object.entries(speeds).map(
         ([name, { forwards, generates }]) =>
           `${name.padEnd(16)}${String(forwards).padStart(10)}${String(generates).padStart(11)}`,
