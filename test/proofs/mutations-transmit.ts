@@ -1,10 +1,17 @@
 /** Mutations of the transmit path. */
 import {
+  TX_CMD_DEXT,
   TX_CMD_EOP,
   TX_CMD_IFCS,
   TX_CMD_RS,
+  TX_CMD_TSE,
+  TX_CONTEXT_IPV4,
+  TX_DTYP_CONTEXT,
   TX_DTYP_MASK,
   TX_INSERT_IP_CHECKSUM,
+  TX_INSERT_L4_CHECKSUM,
+  TX_IPSEC,
+  TX_L4_TCP,
   TX_LENGTH_MASK,
   TX_PAYLEN_SHIFT,
   TX_READ_ADDRESS_HIGH,
@@ -29,6 +36,19 @@ function commands(what: string, change: (command: number) => number): Mutation {
 function statuses(what: string, change: (status: number) => number): Mutation {
   return descriptors(what, 'tx', (words, at) => {
     words[at + TX_READ_STATUS] = change(words[at + TX_READ_STATUS]);
+  });
+}
+
+const CONTEXT = TX_CMD_DEXT | TX_DTYP_CONTEXT | TX_CONTEXT_IPV4 | TX_L4_TCP;
+
+/** Every other descriptor is a context with these lengths, and those behind them ask for a checksum by it. */
+function behindContexts(what: string, lengths: number, command: number): Mutation {
+  return descriptors(what, 'tx', (words, at) => {
+    if (at % 8 === 0) words.set([lengths, 0, CONTEXT, 20 << 8], at);
+    else {
+      words[at + TX_READ_COMMAND] |= command;
+      words[at + TX_READ_STATUS] |= TX_INSERT_L4_CHECKSUM;
+    }
   });
 }
 
@@ -120,7 +140,14 @@ export const TRANSMIT_MUTATIONS = {
     },
   },
   'tx.check-sequence': commands('leaves the CRC to nobody', (command) => command & ~TX_CMD_IFCS),
-  'tx.offload': statuses('asks for an offload that nobody set up', (status) => status | TX_INSERT_IP_CHECKSUM),
+  'tx.context-missing': statuses('asks for a checksum without a context', (status) => status | TX_INSERT_IP_CHECKSUM),
+  'tx.context-lengths': behindContexts('describes headers that its packets have not', 0, 0),
+  'tx.context-inside': descriptors('puts contexts between the descriptors of a packet', 'tx', (words, at) => {
+    if (at % 12 === 0) words[at + TX_READ_COMMAND] &= ~(TX_CMD_EOP | TX_CMD_RS);
+    else if (at % 12 === 4) words.set([0, 0, CONTEXT, 0], at);
+  }),
+  'tx.segment-size': behindContexts('cuts packets into nothing', (14 << 9) | 20, TX_CMD_TSE),
+  'tx.offload': statuses('asks for IPsec, which nobody set up', (status) => status | TX_IPSEC),
   'tx.buffer-unmapped': descriptors('sends a buffer that is not mapped', 'tx', (words, at) => {
     words[at + TX_READ_ADDRESS_HIGH] ^= FAR;
   }),

@@ -119,7 +119,7 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
     connectIpsecTables(context);
     this.#time = new SystemTime(context, () => this.#link.speed);
     this.#stamps = new TimeStamps(context, this.#time);
-    const transmit = new Transmit(context, this.#statistics.tx, this.#interrupts, this.#link);
+    const transmit = new Transmit(context, this.#statistics.tx, this.#interrupts, this.#link, this.#stamps);
     this.#transmit = transmit;
     this.#receive = new Receive(context, this.#statistics.rx, this.#interrupts, this.#stamps, reportsAll, () => {
       transmit.configure();

@@ -75,14 +75,11 @@ export class Classifier {
     return this.#rss.enabled || this.#stamps.receives || this.#context.registers.get(RXCSUM) !== 0;
   }
 
-  /** Lets a frame pass to queue 0 with nothing in its report. */
-  pass(report: ReceiveReport): true {
+  /** Prepares queue and report for frames that pass without a look at them. */
+  pass(report: ReceiveReport): void {
     this.queue = 0;
     this.tag = NONE;
-    report.type = 0;
-    report.hash = 0;
-    report.status = 0;
-    return true;
+    report.clear();
   }
 
   /** Classifies a frame and fills in its report; false if it does not pass the VLAN filter. */

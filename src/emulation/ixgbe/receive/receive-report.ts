@@ -8,4 +8,11 @@ export class ReceiveReport {
   status = 0;
   /** The VLAN tag that was taken out, in the upper half. */
   vlan = 0;
+
+  clear(): void {
+    this.type = 0;
+    this.hash = 0;
+    this.status = 0;
+    this.vlan = 0;
+  }
 }

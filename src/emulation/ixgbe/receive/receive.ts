@@ -54,7 +54,9 @@ export class Receive implements FrameSink {
   /** The frame as software gets it, where that is not as it was on the wire. */
   readonly #shaped = new Uint8Array(ABSOLUTE_MAXIMUM);
   readonly #reportsAll: boolean;
+  /** What this burst's frames need: a look at their headers, a change of their bytes. */
   #classifies = false;
+  #shapes = false;
   #receiving = false;
   #wasReceiving = false;
   #stripsCrc = true;
@@ -125,6 +127,9 @@ export class Receive implements FrameSink {
       strips ||= active[i].strips;
     }
     this.#classifies = this.#reportsAll || strips || this.#classifier.wanted;
+    if (!this.#classifies) this.#classifier.pass(this.#report);
+    this.#report.vlan = 0;
+    this.#shapes = strips || !this.#stripsCrc;
   }
 
   /** Writes back what this burst has completed. */
@@ -143,55 +148,72 @@ export class Receive implements FrameSink {
       return true;
     }
     if (length < MINIMUM_FRAME) return this.#deliverPadded(bytes, offset, length);
-    const { totals } = this.#traffic;
     const size = length + CRC_BYTES;
-    if (size > this.#maximum && size > this.#maximum + tagBytes(bytes, offset)) {
-      totals[OVERSIZED]++;
-      totals[OVERSIZED_BYTES] += size;
-      return true;
-    }
+    if (size > this.#maximum && this.#tooLong(bytes, offset, size)) return true;
+    const { totals } = this.#traffic;
     totals[BUCKET_OF[size]]++;
     totals[FRAME_BYTES] += size;
     const verdict = this.filters.judge(bytes, offset);
+    if ((verdict & ACCEPTED) === 0) return this.#reject(size);
     const report = this.#report;
-    if ((verdict & ACCEPTED) === 0 || !this.#classify(bytes, offset, length, report)) {
-      totals[FILTERED]++;
-      totals[FILTERED_BYTES] += size;
-      return true;
-    }
-    if ((verdict & (MULTICAST | BROADCAST)) !== 0) totals[(verdict & BROADCAST) !== 0 ? BROADCASTS : MULTICASTS]++;
-    if ((verdict & INEXACT) !== 0) report.status |= RX_STATUS_INEXACT;
+    report.status = 0;
+    if (this.#classifies && !this.#classifier.classify(bytes, offset, length, report)) return this.#reject(size);
+    if (verdict !== ACCEPTED) this.#noteVerdict(verdict);
     this.#store(bytes, offset, length);
     return true;
   }
 
-  #classify(bytes: Uint8Array, offset: number, length: number, report: ReceiveReport): boolean {
-    const classifier = this.#classifier;
-    return this.#classifies ? classifier.classify(bytes, offset, length, report) : classifier.pass(report);
+  /** Stores the frame that the classifier has looked at, or has not if that was not needed. */
+  #store(bytes: Uint8Array, offset: number, length: number): void {
+    const queue = this.queues[this.#classifier.queue];
+    if (!queue.ring.enabled) this.discarded++;
+    else if (this.#shapes) this.#storeShaped(queue, bytes, offset, length);
+    else if (!queue.store(bytes, offset, length, this.#report)) this.#miss(queue, length);
   }
 
-  #store(bytes: Uint8Array, offset: number, length: number): void {
-    const { tag, queue: chosen } = this.#classifier;
-    const queue = this.queues[chosen];
-    if (!queue.ring.enabled) {
-      this.discarded++;
-      return;
-    }
+  /** Stores a frame without its VLAN tag, or with its CRC, if that is what software wants. */
+  #storeShaped(queue: ReceiveQueue, bytes: Uint8Array, offset: number, length: number): void {
+    const { tag } = this.#classifier;
     const report = this.#report;
     const strips = tag !== NONE && queue.strips;
     if (strips) report.status |= RX_STATUS_VLAN;
     report.vlan = strips ? tag << RX_WB_VLAN_SHIFT : 0;
-    const stored =
-      this.#stripsCrc && !strips
-        ? queue.store(bytes, offset, length, report)
-        : queue.store(this.#shaped, 0, this.#shape(bytes, offset, length, strips), report);
-    if (stored) return;
-    if (queue.drops) this.#traffic.queueDrops[queue.ring.queue]++;
-    else {
-      this.#traffic.totals[MISSED]++;
-      this.#traffic.totals[MISSED_BYTES] += length + CRC_BYTES;
-      this.#interrupts.raiseOther(EICR.bits.RX_MISS.mask);
+    const size = this.#shape(bytes, offset, length, strips);
+    if (!queue.store(this.#shaped, 0, size, report)) this.#miss(queue, length);
+  }
+
+  #tooLong(bytes: Uint8Array, offset: number, size: number): boolean {
+    if (size <= this.#maximum + tagBytes(bytes, offset)) return false;
+    const { totals } = this.#traffic;
+    totals[OVERSIZED]++;
+    totals[OVERSIZED_BYTES] += size;
+    return true;
+  }
+
+  /** Counts a good frame that no filter lets pass. */
+  #reject(size: number): true {
+    const { totals } = this.#traffic;
+    totals[FILTERED]++;
+    totals[FILTERED_BYTES] += size;
+    return true;
+  }
+
+  #noteVerdict(verdict: number): void {
+    const { totals } = this.#traffic;
+    if ((verdict & (MULTICAST | BROADCAST)) !== 0) totals[(verdict & BROADCAST) !== 0 ? BROADCASTS : MULTICASTS]++;
+    if ((verdict & INEXACT) !== 0) this.#report.status |= RX_STATUS_INEXACT;
+  }
+
+  /** A frame that found no descriptors. */
+  #miss(queue: ReceiveQueue, length: number): void {
+    const { totals, queueDrops } = this.#traffic;
+    if (queue.drops) {
+      queueDrops[queue.ring.queue]++;
+      return;
     }
+    totals[MISSED]++;
+    totals[MISSED_BYTES] += length + CRC_BYTES;
+    this.#interrupts.raiseOther(EICR.bits.RX_MISS.mask);
   }
 
   /** Whether a frame could be stored, whichever queue it is for: a sender is paused for all of them. */

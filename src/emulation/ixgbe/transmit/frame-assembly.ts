@@ -1,7 +1,8 @@
-/** Puts together a frame that is spread over several transmit descriptors (datasheet rev 3.4, section 7.2.1.2). */
+/** Puts together a packet that is spread over several transmit descriptors (datasheet rev 3.4, section 7.2.1.2). */
 import {
   DESCRIPTOR_WORDS,
   TX_LENGTH_MASK,
+  TX_PAYLEN_MAXIMUM,
   TX_READ_ADDRESS_HIGH,
   TX_READ_ADDRESS_LOW,
   TX_READ_COMMAND,
@@ -10,14 +11,14 @@ import type { DmaTranslator } from '../../dma-translator.ts';
 import { FrameCopier } from '../../wires/frame-copier.ts';
 import type { DescriptorRing } from '../ring.ts';
 
-/** More than any frame that may be sent; what exceeds it is cut off. */
-const CAPACITY = 1 << 14;
+/** More than any packet that may be sent, large sends too; what exceeds it is cut off. */
+const CAPACITY = TX_PAYLEN_MAXIMUM + 0x401;
 
 export class FrameAssembly {
   readonly bytes = new Uint8Array(CAPACITY);
   readonly #copier = new FrameCopier(this.bytes);
 
-  /** Copies the buffers of `descriptors` descriptors from the head on; the frame's length, or −1 if one is unmapped. */
+  /** Copies the buffers of `descriptors` descriptors from the head on; the packet's length, or −1 if one is unmapped. */
   gather(ring: DescriptorRing, descriptors: number, buffers: DmaTranslator): number {
     const { words, base, count } = ring;
     let total = 0;

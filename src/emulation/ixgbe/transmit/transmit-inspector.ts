@@ -14,9 +14,9 @@ import {
   TX_INSERT_IP_CHECKSUM,
   TX_INSERT_L4_CHECKSUM,
   TX_IPSEC,
-  TX_LEGACY_CMD_IC,
   TX_LENGTH_MASK,
   TX_LENGTH_MAXIMUM,
+  TX_MAC_LINKSEC,
   TX_PACKET_MINIMUM,
   TX_PAYLEN_SHIFT,
   TX_READ_ADDRESS_HIGH,
@@ -33,11 +33,17 @@ import type { ModelContext } from '../context.ts';
 import { MINIMUM_FRAME } from '../frame.ts';
 import type { DescriptorRing } from '../ring.ts';
 import type { IxgbeRule } from '../rules.ts';
+import type { TransmitContext, TransmitContexts } from './transmit-context.ts';
 
 const ADVANCED_RESERVED = (3 << 16) | (1 << 26) | (1 << 28);
 const LEGACY_RESERVED = (1 << 28) | (1 << 31);
 const STATUS_RESERVED = 0xf;
-const OFFLOADS = TX_INSERT_IP_CHECKSUM | TX_INSERT_L4_CHECKSUM | TX_IPSEC;
+/** Bytes that headers have at least, and all of a segment's together at most. */
+const MINIMUM_MAC = 14;
+const MINIMUM_IPV4 = 20;
+const MINIMUM_IPV6 = 40;
+const MINIMUM_L4 = 8;
+const HEADERS_LIMIT = 512;
 
 const { TXDCTL, HLREG0 } = ixgbe;
 
@@ -45,12 +51,14 @@ export class TransmitInspector {
   readonly #context: ModelContext;
   readonly #ring: DescriptorRing;
   readonly #buffers: DmaTranslator;
+  readonly #contexts: TransmitContexts;
   #sinceReport = 0;
 
-  constructor(context: ModelContext, ring: DescriptorRing, buffers: DmaTranslator) {
+  constructor(context: ModelContext, ring: DescriptorRing, buffers: DmaTranslator, contexts: TransmitContexts) {
     this.#context = context;
     this.#ring = ring;
     this.#buffers = buffers;
+    this.#contexts = contexts;
   }
 
   /** The ring begins anew, and with it the count of descriptors without a report. */
@@ -80,8 +88,11 @@ export class TransmitInspector {
     const command = words[at + TX_READ_COMMAND];
     const advanced = (command & TX_CMD_DEXT) !== 0;
     const type = command & TX_DTYP_MASK;
-    if (advanced && type === TX_DTYP_CONTEXT) return 0;
     const where = `descriptor ${index}`;
+    if (advanced && type === TX_DTYP_CONTEXT) {
+      if (index !== this.#ring.head) this.#record('tx.context-inside', where);
+      return 0;
+    }
     if (advanced && type !== TX_DTYP_DATA) this.#record('tx.descriptor-type', where);
     const reserved = command & (advanced ? ADVANCED_RESERVED : LEGACY_RESERVED);
     if (reserved !== 0 || (words[at + TX_READ_STATUS] & STATUS_RESERVED) !== 0) {
@@ -114,18 +125,34 @@ export class TransmitInspector {
   }
 
   #inspectWhole(command: number, status: number, total: number): void {
-    const advanced = (command & TX_CMD_DEXT) !== 0;
-    const segmented = advanced && (command & TX_CMD_TSE) !== 0;
-    const payload = status >>> TX_PAYLEN_SHIFT;
-    if (advanced && !segmented && payload !== total) {
-      this.#record('tx.payload-length', `PAYLEN ${payload}, ${total} bytes in the buffers`);
-    }
-    const offload = advanced ? (status & OFFLOADS) !== 0 || segmented : (command & TX_LEGACY_CMD_IC) !== 0;
-    if (offload || (command & TX_CMD_VLE) !== 0) this.#record('tx.offload', '');
+    if ((command & TX_CMD_DEXT) !== 0) this.#inspectOffloads(command, status, total);
     if (total > 0 && total < TX_PACKET_MINIMUM) this.#record('tx.packet-too-short', `${total} bytes`);
     const control = this.#context.registers.get(HLREG0);
     const pads = (control & HLREG0.bits.TXPADEN.mask) !== 0 && (command & TX_CMD_IFCS) !== 0;
     if (total < MINIMUM_FRAME && !pads) this.#record('tx.no-padding', `${total} bytes`);
+  }
+
+  #inspectOffloads(command: number, status: number, total: number): void {
+    const segmented = (command & TX_CMD_TSE) !== 0;
+    const summed = segmented || (status & (TX_INSERT_IP_CHECKSUM | TX_INSERT_L4_CHECKSUM)) !== 0;
+    const context = this.#contexts.named(status);
+    const payload = status >>> TX_PAYLEN_SHIFT;
+    const expected = segmented ? total - context.headers : total;
+    if (payload !== expected) this.#record('tx.payload-length', `PAYLEN ${payload}, ${expected} bytes in the buffers`);
+    if ((status & TX_IPSEC) !== 0 || (command & TX_MAC_LINKSEC) !== 0) this.#record('tx.offload', '');
+    if (!summed && (command & TX_CMD_VLE) === 0) return;
+    if (!context.loaded) this.#record('tx.context-missing', '');
+    else if (summed) this.#inspectLengths(context, segmented, total);
+  }
+
+  #inspectLengths(context: Readonly<TransmitContext>, segmented: boolean, total: number): void {
+    const { macLength, ipLength, l4Length, isIpv4, mss, headers } = context;
+    const transport = segmented ? l4Length >= MINIMUM_L4 && headers < HEADERS_LIMIT : true;
+    const network = ipLength >= (segmented && !isIpv4 ? MINIMUM_IPV6 : MINIMUM_IPV4);
+    if (macLength < MINIMUM_MAC || !network || !transport || macLength + ipLength > total) {
+      this.#record('tx.context-lengths', `${macLength}, ${ipLength} and ${l4Length} of ${total} bytes`);
+    }
+    if (segmented && mss === 0) this.#record('tx.segment-size', `MSS ${mss}`);
   }
 
   #record(rule: IxgbeRule, found: string): void {

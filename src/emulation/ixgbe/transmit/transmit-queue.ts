@@ -10,6 +10,7 @@ import {
   TX_READ_ADDRESS_HIGH,
   TX_READ_ADDRESS_LOW,
   TX_READ_COMMAND,
+  TX_READ_STATUS,
   TX_STATUS_DD,
   TX_WB_STATUS,
 } from '../../../datasheet/ixgbe/descriptors.ts';
@@ -20,6 +21,8 @@ import { fence } from '../../fence.ts';
 import type { ModelContext } from '../context.ts';
 import { DescriptorRing } from '../ring.ts';
 import type { FrameAssembly } from './frame-assembly.ts';
+import { OFFLOAD_COMMANDS, OFFLOAD_STATUSES, type OffloadEngine } from './offload-engine.ts';
+import { TransmitContexts } from './transmit-context.ts';
 import { TransmitInspector } from './transmit-inspector.ts';
 
 const { TXDCTL, TDWBAL, TDWBAH } = ixgbe;
@@ -29,14 +32,24 @@ export interface FrameTaker {
   take(bytes: Uint8Array, offset: number, length: number, command: number, queue: number): boolean;
 }
 
+/** What all queues of a port share, as one packet is made at a time. */
+export interface PacketMakers {
+  readonly assembly: FrameAssembly;
+  readonly offloads: OffloadEngine;
+}
+
 export class TransmitQueue {
   readonly ring: DescriptorRing;
   readonly #context: ModelContext;
   readonly #taker: FrameTaker;
   readonly #buffers: DmaTranslator;
   readonly #assembly: FrameAssembly;
+  readonly #offloads: OffloadEngine;
+  readonly #contexts: TransmitContexts;
   readonly #inspector: TransmitInspector;
   readonly #strict: boolean;
+  /** Frames of the packet at the head that have left already: the wire had no room for more. */
+  #left = 0;
   #writeBackThreshold = 0;
   /** Descriptors that are done and not yet reported: the first of them and their number. */
   #firstPending = 0;
@@ -44,14 +57,16 @@ export class TransmitQueue {
   /** Some of them asked for a report. */
   #reportWanted = false;
 
-  constructor(context: ModelContext, queue: number, taker: FrameTaker, assembly: FrameAssembly) {
+  constructor(context: ModelContext, queue: number, taker: FrameTaker, shared: PacketMakers) {
     this.#context = context;
     this.#taker = taker;
     this.#strict = context.judge.strict;
     this.#buffers = new DmaTranslator(context.regions);
-    this.#assembly = assembly;
+    this.#assembly = shared.assembly;
+    this.#offloads = shared.offloads;
+    this.#contexts = new TransmitContexts();
     this.ring = new DescriptorRing(context, 'tx', queue);
-    this.#inspector = new TransmitInspector(context, this.ring, this.#buffers);
+    this.#inspector = new TransmitInspector(context, this.ring, this.#buffers, this.#contexts);
   }
 
   /** Takes over what TXDCTL says. */
@@ -62,7 +77,9 @@ export class TransmitQueue {
   /** The ring was switched on or off: nothing that was sent before awaits a report. */
   restart(): void {
     this.#pending = 0;
+    this.#left = 0;
     this.#reportWanted = false;
+    this.#contexts.reset();
     this.#inspector.restart();
   }
 
@@ -128,8 +145,13 @@ export class TransmitQueue {
 
   /** Sends the packet that begins at word `at` and takes `descriptors`. False if the wire has no room. */
   #sendPacket(at: number, command: number, descriptors: number): boolean {
-    if (isContext(command)) return true;
     const { words, queue } = this.ring;
+    if (isContext(command)) {
+      this.#contexts.load(words, at);
+      return true;
+    }
+    const offloads = (command & OFFLOAD_COMMANDS) | (words[at + TX_READ_STATUS] & OFFLOAD_STATUSES);
+    if (offloads !== 0) return this.#sendOffloaded(at, command, descriptors);
     if (descriptors > 1) {
       const total = this.#assembly.gather(this.ring, descriptors, this.#buffers);
       if (total < 0) return this.#lose();
@@ -140,6 +162,22 @@ export class TransmitQueue {
     const offset = this.#buffers.translate(words[at + TX_READ_ADDRESS_LOW], words[at + TX_READ_ADDRESS_HIGH], length);
     if (offset < 0) return this.#lose();
     return this.#taker.take(this.#buffers.region.bytes, offset, length, command, queue);
+  }
+
+  /** A packet that is changed, or cut, on its way. */
+  #sendOffloaded(at: number, command: number, descriptors: number): boolean {
+    const offloads = this.#offloads;
+    const total = this.#assembly.gather(this.ring, descriptors, this.#buffers);
+    if (total < 0) return this.#lose();
+    if (total === 0) return true;
+    const status = this.ring.words[at + TX_READ_STATUS];
+    const frames = offloads.begin(total, command, status, this.#contexts.named(status));
+    for (; this.#left < frames; this.#left++) {
+      const length = offloads.build(this.#left);
+      if (!this.#taker.take(offloads.bytes, 0, length, command, this.ring.queue)) return false;
+    }
+    this.#left = 0;
+    return true;
   }
 
   /** A read of an unmapped address fails: the packet is lost, and the queue goes on. */

@@ -1,5 +1,5 @@
 /** Transmit (datasheet rev 3.4, section 7.2): from the queues, round robin, through padding and CRC to the wire. */
-import { TX_CMD_IFCS } from '../../../datasheet/ixgbe/descriptors.ts';
+import { TX_CMD_DEXT, TX_CMD_IFCS, TX_MAC_TIME_STAMP } from '../../../datasheet/ixgbe/descriptors.ts';
 import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
 import { extract } from '../../../datasheet/registers.ts';
 import type { ModelContext } from '../context.ts';
@@ -10,10 +10,15 @@ import type { Interrupts } from '../interrupts.ts';
 import type { Link } from '../link/link.ts';
 import { connectRings } from '../ring.ts';
 import { BROADCASTS, BUCKET_OF, FRAME_BYTES, MULTICASTS, type Traffic } from '../statistics.ts';
+import type { TimeStamps } from '../time/time-stamps.ts';
 import { FrameAssembly } from './frame-assembly.ts';
+import { OffloadEngine } from './offload-engine.ts';
+import { TransmitContext } from './transmit-context.ts';
 import { type FrameTaker, TransmitQueue } from './transmit-queue.ts';
 
 const QUEUES = 128;
+/** Advanced descriptors ask for a time stamp; the bit means something else in legacy ones. */
+const STAMPED = TX_CMD_DEXT | TX_MAC_TIME_STAMP;
 const { DMATXCTL, TXDCTL, HLREG0, RTTDCS, MTQC, DTXMXSZRQ, TDLEN } = ixgbe;
 const { TE } = DMATXCTL.bits;
 
@@ -23,6 +28,7 @@ export class Transmit implements FrameTaker {
   readonly #traffic: Traffic;
   readonly #interrupts: Interrupts;
   readonly #link: Link;
+  readonly #stamps: TimeStamps;
   readonly #faults: IxgbeFaults;
   #active: readonly TransmitQueue[] = [];
   /** Which of the active queues goes first in the next burst. */
@@ -31,14 +37,16 @@ export class Transmit implements FrameTaker {
   #maximum = 0;
   #control = 0;
 
-  constructor(context: ModelContext, traffic: Traffic, interrupts: Interrupts, link: Link) {
+  constructor(context: ModelContext, traffic: Traffic, interrupts: Interrupts, link: Link, stamps: TimeStamps) {
     this.#context = context;
     this.#traffic = traffic;
     this.#interrupts = interrupts;
     this.#link = link;
+    this.#stamps = stamps;
     this.#faults = context.faults;
     const assembly = new FrameAssembly();
-    this.queues = Array.from({ length: QUEUES }, (_, queue) => new TransmitQueue(context, queue, this, assembly));
+    const shared = { assembly, offloads: new OffloadEngine(context, assembly.bytes, new TransmitContext()) };
+    this.queues = Array.from({ length: QUEUES }, (_, queue) => new TransmitQueue(context, queue, this, shared));
     for (const queue of this.queues) {
       queue.ring.onSwitch = () => {
         queue.restart();
@@ -109,6 +117,7 @@ export class Transmit implements FrameTaker {
       frame = MINIMUM_FRAME;
       if (!sink.deliver(this.#padded, 0, frame)) return false;
     }
+    if (this.#stamps.sends && (command & STAMPED) === STAMPED) this.#stamps.stampSent();
     this.#count(bytes, offset, frame + CRC_BYTES, queue);
     return true;
   }
