@@ -39,9 +39,11 @@ export class Connection implements MemoryMessages {
   readonly #epoll = addon().epollCreate();
   #greeted = false;
   #ended: string | undefined;
-  /** The reply that `#ask` waits for, by its number, and what came. */
-  #awaited = -1;
-  #delivered: Uint8Array | undefined;
+  /** Requests to the client that are not answered yet, and the payloads of answers. */
+  readonly #asked = new Set<number>();
+  readonly #answers = new Map<number, Uint8Array>();
+  /** What clients want done with the device, but came while that waited for memory. */
+  readonly #deferred: (() => void)[] = [];
 
   /** `socket`: a connected one, closed with this. */
   constructor(socket: number, device: ServedDevice, { warn, wait }: ConnectionOptions) {
@@ -96,6 +98,7 @@ export class Connection implements MemoryMessages {
   #handleNext(): boolean {
     if (this.#ended !== undefined) return false;
     try {
+      if (this.#asked.size === 0) this.#settle();
       this.#socket.flush();
       // Who does not read answers gets no more of them.
       if (this.#socket.congested) return false;
@@ -125,6 +128,8 @@ export class Connection implements MemoryMessages {
     if (greets === this.#greeted) {
       throw malformed(greets ? 'VERSION came twice' : `${commandName(message.command)} came before VERSION`);
     }
+    // What is read must show what was written before.
+    if (message.command === COMMAND.REGION_READ) this.#settle();
     try {
       const { reply, afterwards } = answer(this.#device, message);
       if (message.descriptors.length > 0) {
@@ -132,21 +137,27 @@ export class Connection implements MemoryMessages {
       }
       this.#greeted = true;
       if (wantsReply) this.#socket.reply(message, reply);
-      afterwards?.();
+      if (afterwards) this.#deferred.push(afterwards);
+      if (this.#asked.size === 0) this.#settle();
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       this.#warn(`refused: ${error.message}`);
       if (wantsReply) this.#socket.refuse(message, error.errno);
     }
+  }
+
+  /** Does what was put off: in the midst of its work, a device must not be told of new work. */
+  #settle(): void {
+    for (let action = this.#deferred.shift(); action; action = this.#deferred.shift()) action();
     this.#device.interrupts.announce();
   }
 
   #takeReply(message: Message): void {
-    if (message.id !== this.#awaited) throw malformed(`${commandName(message.command)}: a reply to nothing`);
-    if (message.descriptors.length > 0) throw malformed(`${commandName(message.command)}: a reply with descriptors`);
-    this.#awaited = -1;
+    const { id, command, flags, payload, descriptors } = message;
+    if (!this.#asked.delete(id)) throw malformed(`${commandName(command)}: a reply to nothing`);
+    if (descriptors.length > 0) throw malformed(`${commandName(command)}: a reply with descriptors`);
     // A client that cannot reach its own memory has a device that cannot either.
-    if ((message.flags & FLAG_ERROR) === 0) this.#delivered = message.payload.slice();
+    if ((flags & FLAG_ERROR) === 0) this.#answers.set(id, payload.slice());
   }
 
   /**
@@ -155,21 +166,25 @@ export class Connection implements MemoryMessages {
    */
   #ask(command: number, payload: Uint8Array): Uint8Array | undefined {
     if (this.#ended !== undefined) return undefined;
+    let id = 0;
     try {
-      this.#delivered = undefined;
-      this.#awaited = this.#socket.request(command, payload);
+      id = this.#socket.request(command, payload);
     } catch (error) {
       this.#end(errorMessage(error));
       return undefined;
     }
+    this.#asked.add(id);
     const deadline = performance.now() + PATIENCE_MILLISECONDS;
-    while (this.#awaited >= 0 && this.#ended === undefined) {
+    while (this.#asked.has(id) && this.#ended === undefined) {
       if (this.#handleNext()) continue;
       const left = deadline - performance.now();
       if (left <= 0) this.#end(`the client did not answer ${commandName(command)} for ${PATIENCE_MILLISECONDS} ms`);
       else this.#wait(left);
     }
-    return this.#delivered;
+    this.#asked.delete(id);
+    const answer = this.#answers.get(id);
+    this.#answers.delete(id);
+    return answer;
   }
 
   /** Until something comes, or there is room for what waits to be sent. */

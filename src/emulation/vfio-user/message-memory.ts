@@ -89,7 +89,9 @@ export class MessageMemory {
 
   /** Fetches the rings anew. */
   refresh(): void {
-    for (const { region, original } of this.#kept) {
+    for (const window of this.#kept) {
+      const { region, original } = window;
+      this.#writeBack(window);
       const bytes = this.#messages.read(region.address, original.length);
       if (!bytes || region.size === 0) continue;
       region.bytes.set(bytes);
