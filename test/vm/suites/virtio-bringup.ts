@@ -8,6 +8,7 @@ import { lastPrinted, portProgram, runsAs } from '../harness/ports.ts';
 import { suffix } from './virtio-traffic.ts';
 
 const IXY = 'node dist/cli/main.js';
+const TIMEOUT = 110_000;
 
 interface Information {
   readonly description: string;
@@ -22,11 +23,13 @@ export function testTaking(guest: () => Guest, path: AccessPath, nic: Nic): void
   const owner = path.machine.iommu ? ' --owner nobody' : '';
 
   const listed = async (): Promise<unknown> => {
-    const { devices } = JSON.parse(await guest().output(`${IXY} list --json`)) as { devices: { address: string }[] };
+    const { devices } = JSON.parse(await guest().output(`${IXY} list --json`, { timeout: TIMEOUT })) as {
+      devices: { address: string }[];
+    };
     return devices.find((device) => device.address === address);
   };
 
-  it('is the kernel’s, which ixy list says, and what to do', async () => {
+  it('is the kernel’s, which ixy list says, and what to do', { timeout: 2 * TIMEOUT }, async () => {
     await restore(guest(), address);
     expect(await listed()).toMatchObject({
       id: `1af4:${NIC_MODELS[nic.model].deviceId.toString(16)}`,
@@ -37,11 +40,11 @@ export function testTaking(guest: () => Guest, path: AccessPath, nic: Nic): void
     });
   });
 
-  it(`ixy ${driver ? `bind … ${driver}${owner}` : 'unbind'} makes it ready`, async () => {
+  it(`ixy ${driver ? `bind … ${driver}${owner}` : 'unbind'} makes it ready`, { timeout: 2 * TIMEOUT }, async () => {
     await guest().output(path.load);
     await guest().output(driver ? `${IXY} bind ${address} ${driver}${owner}` : `${IXY} unbind ${address}`);
     expect(await listed()).toMatchObject({ driver, interfaces: [], supportedBy: 'virtio', obstacle: null });
-    const { status, stdout } = await guest().run(`${IXY} doctor --json`, runsAs(path));
+    const { status, stdout } = await guest().run(`${IXY} doctor --json`, { ...runsAs(path), timeout: TIMEOUT });
     const { checks } = JSON.parse(stdout) as { checks: readonly Check[] };
     const problems = checks.filter(({ verdict }) => verdict === 'problem').map(({ name }) => name);
     expect({ status, problems }).toEqual(
