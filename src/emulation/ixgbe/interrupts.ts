@@ -3,6 +3,7 @@
  * which the first 16 show in EICR; bits 16 … 31 of EICR are the others.
  */
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
+import { extract } from '../../datasheet/registers.ts';
 import type { MsixTable } from '../msix-table.ts';
 import { MICROSECOND } from '../timers.ts';
 import type { ModelContext } from './context.ts';
@@ -14,6 +15,10 @@ const QUEUE_BITS = 0xffff;
 const KEPT_WITH_OCD = 0xc000_ffff | 0;
 const VALID = 0x80;
 const NO_VECTOR = -1;
+/** What EITR counts in, and how much of its counter ITR_COUNTER shows: all but the last two bits. */
+const TICK = 2 * MICROSECOND;
+const SLOW_TICK = 10 * TICK;
+const COUNTER_UNIT = 4;
 
 const { GPIE, EIMS_EXT, EIAM_EXT, EIAM, EIAC, EITR, IVAR, IVAR_MISC } = ixgbe;
 
@@ -21,6 +26,8 @@ export class Interrupts {
   readonly msix: MsixTable;
   /** Called for each interrupt: the MSI-X vector, or 0 for the interrupt line. */
   onInterrupt: (vector: number) => void = () => {};
+  /** The link's speed in Mbit/s: at 100 Mbit/s, moderation takes ten times longer. */
+  linkSpeed = 0;
   readonly #context: ModelContext;
   // Causes, masks, and causes not yet announced: two words of vectors, then the other causes.
   readonly #causes = new Int32Array(3);
@@ -30,6 +37,8 @@ export class Interrupts {
   readonly #txVector = new Int8Array(QUEUES).fill(NO_VECTOR);
   /** When each vector may fire again. */
   readonly #quietUntil = new Float64Array(VECTORS);
+  /** When what is held back comes up again; Infinity while nothing is. */
+  #wakeAt = Number.POSITIVE_INFINITY;
 
   constructor(context: ModelContext, msix: MsixTable) {
     this.#context = context;
@@ -37,12 +46,24 @@ export class Interrupts {
     this.msix.onMessage = (vector) => this.onInterrupt(vector);
     const { registers } = context;
     registers.onRead(ixgbe.EICR, () => this.#readCauses());
-    registers.onWrite(ixgbe.EICR, (_value, _before, _i, written) => this.#quietly(() => this.#clear(written)));
+    registers.onWrite(ixgbe.EICR, (_value, _before, _i, written) =>
+      this.#quietly(() => {
+        this.#clear(written);
+        this.#maskByCauses(written);
+      }),
+    );
     registers.onWrite(ixgbe.EICS, (value) => this.#quietly(() => this.#raiseWord(value)));
+    registers.onWrite(EITR, (value, _before, vector) => {
+      if ((value & EITR.bits.CNT_WDIS.mask) === 0 && vector < VECTORS) {
+        const left = extract(EITR.bits.ITR_COUNTER, value) * COUNTER_UNIT * this.#tick;
+        this.#quietUntil[vector] = this.#context.timers.now + left;
+      }
+      return value & ~EITR.bits.CNT_WDIS.mask;
+    });
     registers.onRead(ixgbe.EIMS, () => (this.#mask[0] & QUEUE_BITS) | this.#mask[2]);
     registers.onWrite(ixgbe.EIMS, (value) => this.#quietly(() => this.#unmask(value & QUEUE_BITS, 0, value)));
     registers.onWrite(ixgbe.EIMC, (value) => this.#quietly(() => this.#maskOff(value & QUEUE_BITS, 0, value)));
-    registers.onWrite(ixgbe.EICS_EXT, (value, _before, i) => this.#quietly(() => this.#raise(i, value)));
+    registers.onWrite(ixgbe.EICS_EXT, (value, _before, i) => this.#quietly(() => this.#raiseBySoftware(i, value)));
     registers.onRead(EIMS_EXT, (_stored, i) => this.#mask[i]);
     registers.onWrite(EIMS_EXT, (value, _before, i) =>
       this.#quietly(() => this.#unmask(i === 0 ? value : 0, i === 1 ? value : 0, 0)),
@@ -74,6 +95,7 @@ export class Interrupts {
     this.#rxVector.fill(NO_VECTOR);
     this.#txVector.fill(NO_VECTOR);
     this.#quietUntil.fill(0);
+    this.#wakeAt = Number.POSITIVE_INFINITY;
   }
 
   /** A queue has written back descriptors. */
@@ -94,15 +116,19 @@ export class Interrupts {
     const other = this.#unsent[2] & this.#mask[2];
     if ((due0 | due1 | other) === 0) return;
     if (!this.msix.enabled) {
-      if (this.#allowed(0)) {
-        this.#unsent.fill(0);
-        this.onInterrupt(0);
-      }
+      this.#pullLine();
       return;
     }
     this.#sendVectors(0, due0);
     this.#sendVectors(1, due1);
     if (other !== 0) this.#sendOther(other);
+  }
+
+  /** The interrupt line: causes that are masked stay to be told of when they are not any more. */
+  #pullLine(): void {
+    if (!this.#allowed(0)) return;
+    for (let word = 0; word < 3; word++) this.#unsent[word] &= ~this.#mask[word];
+    this.onInterrupt(0);
   }
 
   #sendVectors(word: number, due: number): void {
@@ -134,13 +160,32 @@ export class Interrupts {
     return registers.get(EIAM_EXT, word) | (word === 0 ? registers.get(EIAM) & QUEUE_BITS : 0);
   }
 
+  get #tick(): number {
+    return this.linkSpeed > 0 && this.linkSpeed < 1_000 ? SLOW_TICK : TICK;
+  }
+
   /** Throttling: whether the vector's interval has passed; if so, the next one begins. */
   #allowed(vector: number): boolean {
     const { timers, registers } = this.#context;
-    if (timers.now < this.#quietUntil[vector]) return false;
-    const interval = (registers.get(EITR, vector) & EITR.bits.ITR_INTERVAL.mask) >>> EITR.bits.ITR_INTERVAL.shift;
-    this.#quietUntil[vector] = timers.now + interval * 2 * MICROSECOND;
+    if (timers.now < this.#quietUntil[vector]) {
+      this.#wakeUpAt(this.#quietUntil[vector]);
+      return false;
+    }
+    const interval = extract(EITR.bits.ITR_INTERVAL, registers.get(EITR, vector));
+    this.#quietUntil[vector] = timers.now + interval * this.#tick;
     return true;
+  }
+
+  /** Looks again at what is held back, then, whether or not anything moves until then. */
+  #wakeUpAt(time: number): void {
+    if (time >= this.#wakeAt) return;
+    this.#wakeAt = time;
+    const { timers } = this.#context;
+    timers.after(time - timers.now, () => {
+      if (this.#wakeAt !== time) return;
+      this.#wakeAt = Number.POSITIVE_INFINITY;
+      this.evaluate();
+    });
   }
 
   #raise(word: number, bits: number): void {
@@ -150,8 +195,19 @@ export class Interrupts {
 
   /** Causes in the layout of EICR. */
   #raiseWord(bits: number): void {
-    this.#raise(0, bits & QUEUE_BITS);
-    this.#raise(2, bits & ~QUEUE_BITS);
+    this.#raiseBySoftware(0, bits & QUEUE_BITS);
+    this.#raiseBySoftware(2, bits & ~QUEUE_BITS);
+  }
+
+  /** Without moderation, if GPIE.EIMEN says so. */
+  #raiseBySoftware(word: number, bits: number): void {
+    this.#raise(word, bits);
+    const { registers } = this.#context;
+    if ((registers.get(GPIE) & GPIE.bits.EIMEN.mask) === 0) return;
+    if (!this.msix.enabled) this.#quietUntil[0] = 0;
+    else if (word === 2) this.#quietUntil[(registers.get(IVAR_MISC) >>> 8) & (VECTORS - 1)] = 0;
+    else for (let bit = 0; bit < 32; bit++) if (((bits >>> bit) & 1) !== 0) this.#quietUntil[32 * word + bit] = 0;
+    this.evaluate();
   }
 
   #unmask(low: number, high: number, other: number): void {
@@ -172,11 +228,15 @@ export class Interrupts {
     const { registers } = this.#context;
     const keeps = (registers.get(GPIE) & GPIE.bits.OCD.mask) !== 0 ? KEPT_WITH_OCD : 0;
     this.#clear(causes & ~keeps);
-    if (!this.msix.enabled) {
-      const masks = registers.get(EIAM) & causes;
-      this.#maskOff(masks & QUEUE_BITS, 0, masks);
-    }
+    this.#maskByCauses(causes);
     return causes;
+  }
+
+  /** Without MSI-X, EIAM masks causes when EICR is read or written. */
+  #maskByCauses(causes: number): void {
+    if (this.msix.enabled) return;
+    const masks = this.#context.registers.get(EIAM) & causes;
+    this.#maskOff(masks & QUEUE_BITS, 0, masks);
   }
 
   /** Clears causes in the layout of EICR. */

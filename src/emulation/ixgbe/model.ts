@@ -118,6 +118,7 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
     connectHostInterface(context);
     connectIpsecTables(context);
     this.#time = new SystemTime(context, () => this.#link.speed);
+    this.#link.beforeChange = () => this.#time.rebase();
     this.#stamps = new TimeStamps(context, this.#time);
     const transmit = new Transmit(context, this.#statistics.tx, this.#interrupts, this.#link, this.#stamps);
     this.#transmit = transmit;

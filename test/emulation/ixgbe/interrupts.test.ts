@@ -83,6 +83,24 @@ describe('the interrupt line', () => {
     expect(lab.fired).toEqual([0, 0]);
   });
 
+  test('fires for a cause that was masked when another one fired', () => {
+    const { driver, device, fired } = labWithVectors();
+    driver.write(EIMS, 1);
+    driver.write(EICS, 0x3);
+    device.step();
+    expect(fired).toEqual([0]);
+    driver.write(EIMS, 2);
+    expect(fired).toEqual([0, 0]);
+  });
+
+  test('masks itself by EIAM when EICR is written', () => {
+    const { driver } = labWithVectors();
+    driver.write(EIMS, 0x3);
+    driver.write(EIAM, 0x3);
+    driver.write(EICR, 0x1);
+    expect(driver.read(EIMS)).toBe(2);
+  });
+
   test('masks itself by EIAM when EICR is read', () => {
     const { driver } = labWithVectors();
     driver.write(EIMS, 0x10_0001);
@@ -150,11 +168,56 @@ describe('MSI-X', () => {
     lab.driver.write(EITR, 50 << 3); // 100 µs
     for (let i = 0; i < 10; i++) {
       receiveOne(lab);
-      lab.device.model.advance(20_000);
+      lab.device.model.advance(19_000);
     }
     expect(lab.fired).toEqual([0, 0]);
-    lab.device.model.advance(100_000);
-    lab.device.step();
+    lab.device.model.advance(9_999); // 199.999 µs after the first
+    expect(lab.fired).toEqual([0, 0]);
+    lab.device.model.advance(1); // nothing needs to move for it
     expect(lab.fired).toEqual([0, 0, 0]);
+  });
+
+  test('is throttled ten times as long on a link of 100 Mbit/s', () => {
+    const lab = labWithVectors(true);
+    Object.assign(lab.wire, { speed: 100, connected: false });
+    lab.device.step();
+    lab.wire.connected = true;
+    lab.device.step();
+    lab.driver.write(IVAR, 0x80);
+    lab.driver.write(EIAC, 1);
+    lab.driver.write(EIMS, 1);
+    lab.driver.write(EITR, 5 << 3);
+    for (let i = 0; i < 2; i++) receiveOne(lab);
+    lab.device.model.advance(99_999);
+    expect(lab.fired).toEqual([0]);
+    lab.device.model.advance(1);
+    expect(lab.fired).toEqual([0, 0]);
+  });
+
+  test('has a moderation counter that a write of EITR sets, unless CNT_WDIS', () => {
+    const lab = labWithVectors(true);
+    lab.driver.write(EIMS, 1);
+    lab.driver.write(EITR, 10 << 21); // 80 µs
+    lab.driver.write(EITR, EITR.bits.CNT_WDIS.mask);
+    lab.driver.write(EICS, 1);
+    lab.device.step();
+    expect(lab.fired).toEqual([]);
+    lab.device.model.advance(80_000);
+    expect(lab.fired).toEqual([0]);
+  });
+
+  test('fires at once for software with EIMEN, whatever the moderation', () => {
+    const lab = labWithVectors(true);
+    lab.driver.write(EIMS, 1);
+    lab.driver.write(EITR, EITR.bits.ITR_INTERVAL.mask);
+    for (let i = 0; i < 2; i++) {
+      lab.driver.write(EICS, 1);
+      lab.device.step();
+      lab.driver.write(ixgbe.EICR, 1);
+    }
+    expect(lab.fired).toEqual([0]);
+    lab.driver.set(GPIE, GPIE.bits.EIMEN.mask);
+    lab.driver.write(EICS, 1);
+    expect(lab.fired).toEqual([0, 0]);
   });
 });

@@ -39,6 +39,8 @@ export class Link {
   speed = 0;
   /** The receiver, to which frames go while the MAC loops back. */
   receiver: FrameSink = DARKNESS;
+  /** Called before the link goes up or down: clocks run with it. */
+  beforeChange: () => void = () => {};
   readonly #context: ModelContext;
   readonly #interrupts: Interrupts;
   readonly #medium: Medium;
@@ -141,8 +143,10 @@ export class Link {
   }
 
   #change(up: boolean): void {
+    this.beforeChange();
     this.up = up;
     this.speed = up ? Math.min(this.wire?.speed || this.#fastest(), this.#fastest()) : 0;
+    this.#interrupts.linkSpeed = this.speed;
     if (!up) this.#wasDown = true;
     this.#interrupts.raiseOther(EICR.bits.LSC.mask);
   }
