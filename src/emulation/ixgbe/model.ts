@@ -122,10 +122,18 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
     this.#stamps = new TimeStamps(context, this.#time);
     const transmit = new Transmit(context, this.#statistics.tx, this.#interrupts, this.#link, this.#stamps);
     this.#transmit = transmit;
-    this.#receive = new Receive(context, this.#statistics.rx, this.#interrupts, this.#stamps, reportsAll, () => {
-      transmit.configure();
-      this.#link.configure();
-    });
+    this.#receive = new Receive(
+      context,
+      this.#statistics.rx,
+      this.#interrupts,
+      this.#link,
+      this.#stamps,
+      reportsAll,
+      () => {
+        transmit.configure();
+        this.#link.configure();
+      },
+    );
     this.#link.receiver = this.#receive;
     const running = () => this.#receive.running || this.#transmit.running;
     const sequence = { cleared: () => this.#clear(), loaded: () => this.#load() };

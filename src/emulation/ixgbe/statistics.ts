@@ -29,7 +29,12 @@ export const CHECKSUM_ERRORS = BUCKETS + 9;
 /** Received packets that Flow Director looked up, and found or did not find. */
 export const FLOW_HITS = BUCKETS + 10;
 export const FLOW_MISSES = BUCKETS + 11;
-const TOTALS = BUCKETS + 12;
+/** PAUSE frames that the MAC kept, and those that it obeyed: with a time to pause, and without. */
+export const CONTROLS = BUCKETS + 12;
+export const CONTROL_BYTES = BUCKETS + 13;
+export const XOFFS = BUCKETS + 14;
+export const XONS = BUCKETS + 15;
+const TOTALS = BUCKETS + 16;
 
 /** Size bucket of a frame, by its bytes with CRC. */
 export const BUCKET_OF = new Uint8Array(1 << 14);
@@ -136,8 +141,10 @@ export class Statistics {
       RXNFGBCL: () => rx.totals[FRAME_BYTES],
       RXDGPC: rxDma(rx.queuePackets),
       RXDGBCL: rxDma(rx.queueBytes),
-      TPR: () => rx.frames + rx.totals[OVERSIZED],
-      TORL: () => rx.totals[FRAME_BYTES] + rx.totals[OVERSIZED_BYTES],
+      TPR: () => rx.frames + rx.totals[OVERSIZED] + rx.totals[CONTROLS],
+      TORL: () => rx.totals[FRAME_BYTES] + rx.totals[OVERSIZED_BYTES] + rx.totals[CONTROL_BYTES],
+      LXOFFRXCNT: () => rx.totals[XOFFS],
+      LXONRXCNT: () => rx.totals[XONS],
       ROC: () => rx.totals[OVERSIZED],
       XEC: () => rx.totals[CHECKSUM_ERRORS],
       FDIRMATCH: () => rx.totals[FLOW_HITS],

@@ -37,6 +37,8 @@ export class Link {
   up = false;
   /** Mbit/s; 0 while the link is down. */
   speed = 0;
+  /** Model time until which the partner wants nothing sent. */
+  pausedUntil = 0;
   /** The receiver, to which frames go while the MAC loops back. */
   receiver: FrameSink = DARKNESS;
   /** Called before the link goes up or down: clocks run with it. */
@@ -147,6 +149,7 @@ export class Link {
     this.up = up;
     this.speed = up ? Math.min(this.wire?.speed || this.#fastest(), this.#fastest()) : 0;
     this.#interrupts.linkSpeed = this.speed;
+    this.pausedUntil = 0;
     if (!up) this.#wasDown = true;
     this.#interrupts.raiseOther(EICR.bits.LSC.mask);
   }

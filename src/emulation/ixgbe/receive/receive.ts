@@ -9,6 +9,7 @@ import type { ModelContext } from '../context.ts';
 import { frameCheckSequence } from '../crc32.ts';
 import { ABSOLUTE_MAXIMUM, CRC_BYTES, MINIMUM_FRAME, maximumFrame, tagBytes } from '../frame.ts';
 import type { Interrupts } from '../interrupts.ts';
+import type { Link } from '../link/link.ts';
 import {
   BROADCASTS,
   BUCKET_OF,
@@ -26,6 +27,7 @@ import type { TimeStamps } from '../time/time-stamps.ts';
 import { ACCEPTED, AddressFilter, BROADCAST, INEXACT, MULTICAST } from './address-filter.ts';
 import { Classifier } from './classifier.ts';
 import { NONE } from './packet-headers.ts';
+import { PauseFrames } from './pause-frames.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import { connectReceiveRegisters } from './receive-registers.ts';
 import { ReceiveReport } from './receive-report.ts';
@@ -49,6 +51,7 @@ export class Receive implements FrameSink {
   readonly #interrupts: Interrupts;
   #active: readonly ReceiveQueue[] = [];
   readonly #padded = new Uint8Array(64);
+  readonly #pauses: PauseFrames;
   readonly #classifier: Classifier;
   readonly #report = new ReceiveReport();
   /** The frame as software gets it, where that is not as it was on the wire. */
@@ -70,6 +73,7 @@ export class Receive implements FrameSink {
     context: ModelContext,
     traffic: Traffic,
     interrupts: Interrupts,
+    link: Link,
     stamps: TimeStamps,
     reportsAll: boolean,
     configured: () => void,
@@ -79,6 +83,7 @@ export class Receive implements FrameSink {
     this.#interrupts = interrupts;
     this.#reportsAll = reportsAll;
     this.filters = new AddressFilter(context);
+    this.#pauses = new PauseFrames(context, traffic, link);
     this.#classifier = new Classifier(context, traffic, stamps);
     this.queues = Array.from({ length: QUEUES }, (_, queue) => new ReceiveQueue(context, queue, traffic));
     for (const { ring } of this.queues) {
@@ -149,6 +154,7 @@ export class Receive implements FrameSink {
     }
     if (length < MINIMUM_FRAME) return this.#deliverPadded(bytes, offset, length);
     const size = length + CRC_BYTES;
+    if ((bytes[offset] & 1) !== 0 && this.#pauses.takes(bytes, offset, size)) return true;
     if (size > this.#maximum && this.#tooLong(bytes, offset, size)) return true;
     const { totals } = this.#traffic;
     totals[BUCKET_OF[size]]++;

@@ -82,7 +82,7 @@ export class Transmit implements FrameTaker {
   send(budget: number): number {
     const active = this.#active;
     const queues = active.length;
-    if (queues === 0) return 0;
+    if (queues === 0 || this.#link.pausedUntil > this.#context.timers.now) return 0;
     const share = Math.ceil(budget / queues);
     let sent = 0;
     for (let i = 0; i < queues && sent < budget; i++) {
