@@ -42,7 +42,11 @@ export class Connection implements MemoryMessages {
   /** Requests to the client that are not answered yet, and the payloads of answers. */
   readonly #asked = new Set<number>();
   readonly #answers = new Map<number, Uint8Array>();
-  /** What clients want done with the device, but came while that waited for memory. */
+  /**
+   * What the client wants done with the device, but came while that waited for memory: in the midst of its work it must not
+   * be told of new work. Reads are answered all the same, before this is done: a client that waits for a register delivers
+   * no memory, so that both would wait for each other.
+   */
   readonly #deferred: (() => void)[] = [];
 
   /** `socket`: a connected one, closed with this. */
@@ -128,8 +132,6 @@ export class Connection implements MemoryMessages {
     if (greets === this.#greeted) {
       throw malformed(greets ? 'VERSION came twice' : `${commandName(message.command)} came before VERSION`);
     }
-    // What is read must show what was written before.
-    if (message.command === COMMAND.REGION_READ) this.#settle();
     try {
       const { reply, afterwards } = answer(this.#device, message);
       if (message.descriptors.length > 0) {
@@ -146,7 +148,7 @@ export class Connection implements MemoryMessages {
     }
   }
 
-  /** Does what was put off: in the midst of its work, a device must not be told of new work. */
+  /** Does what was put off. */
   #settle(): void {
     for (let action = this.#deferred.shift(); action; action = this.#deferred.shift()) action();
     this.#device.interrupts.announce();
