@@ -37,7 +37,8 @@ const CODES = ['ERR_DEVICE_FAILED', 'ERR_DEVICE_GONE', 'ERR_DEVICE_UNSUPPORTED',
 export function expectTyped(error: unknown): void {
   if (error instanceof IxyError && CODES.includes(error.code)) return;
   // More was asked for than the device says it has; any other such error would be an access to what is not there.
-  if (error instanceof IxyError && error.code === 'ERR_ARGUMENT' && error.message.includes(', which the device')) return;
+  if (error instanceof IxyError && error.code === 'ERR_ARGUMENT' && error.message.includes(', which the device'))
+    return;
   throw error;
 }
 
