@@ -98,6 +98,12 @@ export class Interrupts {
     this.#wakeAt = Number.POSITIVE_INFINITY;
   }
 
+  /** Whether the moderation of a transmit queue's vector is over: what the queue holds back is due. */
+  transmitDue(queue: number): boolean {
+    const vector = this.#txVector[queue];
+    return vector !== NO_VECTOR && this.#context.timers.now >= this.#quietUntil[vector];
+  }
+
   /** A queue has written back descriptors. */
   queueEvent(side: 'rx' | 'tx', queue: number): void {
     const vector = side === 'rx' ? this.#rxVector[queue] : this.#txVector[queue];

@@ -223,6 +223,25 @@ describe('write-back', () => {
     expect(done(lab, 16)).toEqual([7, 8, 9, 10, 11, 12, 13, 14, 15]);
   });
 
+  test('with WTHRESH 8 reports fewer when the interval of their interrupt is over', () => {
+    const lab = labWith(({ driver }) => driver.set(TXDCTL, insert(TXDCTL.bits.WTHRESH, 0, 8)));
+    const { device, driver } = lab;
+    driver.write(ixgbe.IVAR, 0x8000); // TX queue 0 -> 0
+    driver.write(ixgbe.EIMS, 1);
+    driver.write(ixgbe.EITR, 50 << ixgbe.EITR.bits.ITR_INTERVAL.shift); // 100 µs
+    queue(lab, 1, () => false);
+    device.step();
+    expect(done(lab, 8)).toEqual([0]);
+    queue(lab, 4, () => false);
+    device.model.advance(99_999);
+    device.step();
+    expect(done(lab, 8)).toEqual([]);
+    device.model.advance(1);
+    device.step();
+    expect(done(lab, 8)).toEqual([1, 2, 3]);
+    expect(driver.read(ixgbe.EICR) & 1).toBe(1);
+  });
+
   test('of the head goes where TDWBAL points', () => {
     const lab = startLab();
     const place = lab.driver.rx.bufferAddress(RING - 1);

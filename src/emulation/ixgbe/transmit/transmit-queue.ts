@@ -111,6 +111,11 @@ export class TransmitQueue {
     return sent;
   }
 
+  /** Descriptors are done that wait for more of them, with WTHRESH > 0. */
+  get holdsBack(): boolean {
+    return this.#pending > 0 && this.#writeBackThreshold > 0;
+  }
+
   /** Reports what is due; true if anything was. */
   writeBack(): boolean {
     if (this.#pending === 0) return false;

@@ -93,12 +93,17 @@ export class Transmit implements FrameTaker {
     return sent;
   }
 
-  /** Reports what this burst has completed. */
+  /** Reports what has been completed: when there is enough of it, or the queue's interrupt is not held back any more. */
   finish(): void {
     const active = this.#active;
     for (let i = 0; i < active.length; i++) {
       const queue = active[i];
-      if (queue.writeBack()) this.#interrupts.queueEvent('tx', queue.ring.queue);
+      let reported = queue.writeBack();
+      if (!reported && queue.holdsBack && this.#interrupts.transmitDue(queue.ring.queue)) {
+        queue.flush();
+        reported = true;
+      }
+      if (reported) this.#interrupts.queueEvent('tx', queue.ring.queue);
     }
   }
 
