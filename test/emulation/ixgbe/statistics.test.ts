@@ -56,6 +56,26 @@ describe('statistics', () => {
     expect(driver.read(ixgbe.QBRC_L, 7)).toBe(60);
   });
 
+  test('do not count what has not left yet', () => {
+    const { driver, device, wire } = startLab();
+    wire.connected = false;
+    device.step();
+    driver.transmit(frameTo('02:00:00:00:00:02', 60));
+    device.step();
+    expect([driver.read(ixgbe.GPTC), driver.read(ixgbe.QPTC), driver.read(ixgbe.GOTCL)]).toEqual([0, 0, 0]);
+    wire.connected = true;
+    device.step();
+    expect([driver.read(ixgbe.GPTC), driver.read(ixgbe.QPTC), driver.read(ixgbe.GOTCL)]).toEqual([1, 1, 64]);
+  });
+
+  test('also have the addresses at which older drivers read them', () => {
+    const { driver, device } = startLab();
+    driver.transmit(frameTo('02:00:00:00:00:02', 60));
+    device.step();
+    expect(device.bar(0).read32(0x06030)).toBe(1);
+    expect(driver.read(ixgbe.QPTC)).toBe(0);
+  });
+
   test('have a high half that is latched with the low one', () => {
     const { driver, device, wire } = startLab();
     wire.send(frameTo(MAC, 60));
