@@ -21,6 +21,8 @@ import type { ServedDevice } from './served-device.ts';
 
 /** Messages handled before the device gets to work again. */
 const BURST = 64;
+/** Writes that may come while the server waits for memory. */
+const MAXIMUM_DEFERRED = 1 << 16;
 /** How long a client may take to deliver its own memory. QEMU itself waits as long for others. */
 const PATIENCE_MILLISECONDS = 5000;
 
@@ -139,6 +141,8 @@ export class Connection implements MemoryMessages {
       }
       this.#greeted = true;
       if (wantsReply) this.#socket.reply(message, reply);
+      if (this.#deferred.length >= MAXIMUM_DEFERRED)
+        throw malformed('the client writes on instead of delivering memory');
       if (afterwards) this.#deferred.push(afterwards);
       if (this.#asked.size === 0) this.#settle();
     } catch (error) {
