@@ -1,5 +1,5 @@
 /** A real driver on a strict emulated device, in virtual time, with a pool, memory and a wire that the test holds. */
-import { expect, onTestFinished } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import type { Logger } from '../../src/drivers/logger.ts';
 import type { NetDevice } from '../../src/drivers/net-device.ts';
 import type { AllocateMemory } from '../../src/drivers/queue-memory.ts';
@@ -17,6 +17,15 @@ export interface LabSupplies<Pool extends PacketPool> {
   readonly linkPollInterval: 0;
   readonly logger: Logger;
 }
+
+interface Disposable {
+  dispose(): void;
+}
+
+const inUse = new Set<Disposable>();
+afterEach(() => {
+  for (const lab of inUse) lab.dispose();
+});
 
 export abstract class DriverLab<
   Nic extends NetDevice,
@@ -44,11 +53,12 @@ export abstract class DriverLab<
         return true;
       },
     });
-    onTestFinished(() => this.dispose());
+    inUse.add(this);
   }
 
-  /** Closes what is open; runs by itself when the test is done. */
+  /** Closes what is open, and forgets the lab; runs by itself when the test is done. */
   dispose(): void {
+    inUse.delete(this);
     this.#nic?.close();
     this.device.close();
   }

@@ -10,20 +10,36 @@ import { describe, expect, test } from 'vitest';
 const library = resolve('dist/index.js');
 if (!existsSync(library)) throw new Error(`${library} is missing; run: npm run build`);
 
+/** How to open each NIC, and how to ask the device whether its queues run: each expression reads a register. */
+const MODELS = {
+  ixgbe: {
+    open: 'ixy.openIxgbe',
+    rx: '(device.bar(0).read32(0x1028) >>> 25) & 1', // RXDCTL
+    tx: '(device.bar(0).read32(0x6028) >>> 25) & 1', // TXDCTL
+  },
+  virtio: {
+    open: 'ixy.openVirtio',
+    rx: 'device.bar(4).read8(0x14)', // device_status
+    tx: 'device.bar(4).read8(0x14)',
+  },
+} as const;
+
+type Model = keyof typeof MODELS;
+
 /** A NIC that forwards what the generator on its wire sends; says 'ready', and what the device is like at each unmap. */
-function forwarder(threaded: boolean, end: string): string {
+function forwarder(model: Model, threaded: boolean, end: string): string {
+  const { open, rx, tx } = MODELS[model];
   return `(async () => {
     const { writeSync } = require('node:fs');
     const say = (what) => writeSync(1, JSON.stringify(what) + '\\n');
     const ixy = await import(${JSON.stringify(library)});
-    const RXDCTL = 0x1028, TXDCTL = 0x6028, COMMAND = 4;
+    const COMMAND = 4;
     let device;
     class WatchedDomain extends ixy.EmulatedDomain {
       unmap(memory) {
-        const enabled = (offset) => (device.bar(0).read32(offset) >>> 25) & 1;
         const master = (device.config.read16(COMMAND) >>> 2) & 1;
         const { violations } = ${threaded ? 'device.inspect()' : 'device.model'};
-        say({ rx: enabled(RXDCTL), tx: enabled(TXDCTL), master, violations });
+        say({ rx: ${rx}, tx: ${tx}, master, violations });
         super.unmap(memory);
       }
     }
@@ -31,10 +47,10 @@ function forwarder(threaded: boolean, end: string): string {
     const wire = { kind: 'generator', check: false, flowControl: true };
     device = ${
       threaded
-        ? `new ixy.ThreadedPciDevice({ strict: true, wire, thread: new ixy.EmulationThread('nic', domain) })`
-        : `new ixy.EmulatedPciDevice({ domain, wire: ixy.createWire(wire, new ixy.CableRegistry()) })`
+        ? `new ixy.ThreadedPciDevice({ model: '${model}', strict: true, wire, thread: new ixy.EmulationThread('nic', domain) })`
+        : `new ixy.EmulatedPciDevice({ model: '${model}', domain, wire: ixy.createWire(wire, new ixy.CableRegistry()) })`
     };
-    const nic = await ixy.openIxgbe(device, { allocateMemory: ixy.allocatePlainMemory });
+    const nic = await ${open}(device, { allocateMemory: ixy.allocatePlainMemory, promiscuous: true });
     await nic.waitForLink();
     const batch = new ixy.PacketBatch(32);
     let packets = 0;
@@ -84,9 +100,14 @@ function run(program: string, signal?: NodeJS.Signals): Promise<Ended> {
 const STOPPED = { rx: 0, tx: 0, master: 0, violations: [] };
 const READY_THEN_STOPPED = ['ready', STOPPED, STOPPED];
 
-describe.each([false, true])('under traffic (NIC on a thread of its own: %s)', (threaded) => {
+describe.each([
+  ['ixgbe', false],
+  ['ixgbe', true],
+  ['virtio', false],
+  ['virtio', true],
+] as const)('%s under traffic (NIC on a thread of its own: %s)', (model, threaded) => {
   test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s', async (signal) => {
-    const ended = await run(forwarder(threaded, ''), signal);
+    const ended = await run(forwarder(model, threaded, ''), signal);
     expect(ended).toEqual({ code: null, signal, lines: READY_THEN_STOPPED });
   });
 
@@ -95,7 +116,7 @@ describe.each([false, true])('under traffic (NIC on a thread of its own: %s)', (
     ['an exception in the packet loop', `throw new Error('oops');`, 1],
     ['an uncaught exception', `setImmediate(() => { throw new Error('oops'); });`, 1],
   ])('%s', async (_what, end, code) => {
-    expect(await run(forwarder(threaded, end))).toEqual({ code, signal: null, lines: READY_THEN_STOPPED });
+    expect(await run(forwarder(model, threaded, end))).toEqual({ code, signal: null, lines: READY_THEN_STOPPED });
   });
 
   test.each([
@@ -104,7 +125,7 @@ describe.each([false, true])('under traffic (NIC on a thread of its own: %s)', (
     // No JavaScript runs then; the emulated device is gone with its memory.
     ['the end of a worker by terminate()', `require('node:worker_threads').parentPort.postMessage('');`, 1, ['ready']],
   ])('%s', async (_what, end, code, lines) => {
-    const ended = await run(inWorker(forwarder(threaded, end)));
+    const ended = await run(inWorker(forwarder(model, threaded, end)));
     expect(ended).toEqual({ code: 0, signal: null, lines: [...lines, { code, left: 0 }] });
   });
 });
