@@ -48,6 +48,8 @@ export class DescriptorRing {
   readonly queue: number;
   /** Descriptors, as words of the region they lie in, from word `base` on. Valid while the ring is enabled. */
   words: Int32Array = NOWHERE.words;
+  /** The same words two by two: what must become visible to software at once. */
+  pairs: Float64Array = new Float64Array(0);
   base = 0;
   /** Number of descriptors. */
   count = 0;
@@ -199,6 +201,7 @@ export class DescriptorRing {
     if (crossesPage(region, offset, bytes)) this.#record('ring-crosses-page', `pages of ${region.pageSize} bytes`);
     this.#region = region;
     this.words = region.words;
+    this.pairs = new Float64Array(region.words.buffer, region.words.byteOffset, region.words.length >> 1);
     this.base = offset >>> 2;
     this.count = bytes / DESCRIPTOR_BYTES;
     if (this.#context.judge.strict) this.#given = new Int32Array(this.count * DESCRIPTOR_WORDS);

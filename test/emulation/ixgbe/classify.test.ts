@@ -239,6 +239,14 @@ describe('VLANs', () => {
     expect(lab.driver.receive()).toEqual([plain, plain]);
   });
 
+  test('of any value come through', () => {
+    const lab = startLab();
+    lab.driver.set(RXDCTL, RXDCTL.bits.VME.mask);
+    for (const vlan of [0, 0x7ff0, 0x7ff5, 0xfff1, 0xffff]) {
+      expect(report(lab, packet({ vlan, payload }))).toMatchObject({ vlan, length: plain.length });
+    }
+  });
+
   test('stay in the frame without VME', () => {
     expect(report(startLab(), tagged)).toMatchObject({ length: tagged.length, vlan: 0 });
   });

@@ -28,6 +28,12 @@ import type { ReceiveReport } from './receive-report.ts';
 
 const { SRRCTL } = ixgbe;
 const KIBIBYTE = 1024;
+const DESCRIPTOR_PAIRS = DESCRIPTOR_WORDS / 2;
+/** Where length and status are in the second half of a descriptor, advanced and legacy. */
+const STATUS = RX_WB_STATUS_ERROR - 2;
+const LENGTH = RX_WB_LENGTH_VLAN - 2;
+const LEGACY_LENGTH = RX_LEGACY_LENGTH_CHECKSUM - 2;
+const LEGACY_STATUS_WORD = RX_LEGACY_STATUS_VLAN - 2;
 /** Status bits that legacy descriptors have at the same places. */
 const LEGACY_STATUS = 0xfb;
 
@@ -44,10 +50,15 @@ export class ReceiveQueue {
   readonly #strict: boolean;
   #bufferSize = 2 * KIBIBYTE;
   #legacy = false;
-  /** Descriptors that are filled and await the end of the burst: the first one, their number, and their status words. */
+  /** Descriptors that are filled and await the end of the burst: the first one and their number. */
   #firstPending = 0;
   #pending = 0;
-  #status = new Int32Array(0);
+  /**
+   * Their last two words, length and status, by index, and the same as pairs. Software may look at either word first to see
+   * whether a descriptor is done, so that both must change in one store.
+   */
+  #images = new Int32Array(0);
+  #imagePairs = new Float64Array(0);
 
   constructor(context: ModelContext, queue: number, traffic: Traffic) {
     this.#context = context;
@@ -76,7 +87,7 @@ export class ReceiveQueue {
     const { ring } = this;
     if (!ring.usable) ring.lose();
     else ring.listen();
-    if (this.#status.length < ring.count) this.#status = new Int32Array(ring.count);
+    if (this.#imagePairs.length < ring.count) this.#makeImages(ring.count);
   }
 
   /** Whether there are descriptors enough for a frame of `length` bytes. */
@@ -107,24 +118,25 @@ export class ReceiveQueue {
     return true;
   }
 
-  /**
-   * Makes everything stored since the last call visible to software: DD is written last, after data and lengths are
-   * there. True if there was anything.
-   */
+  /** Makes everything stored since the last call visible to software, data first. True if there was anything. */
   writeBack(): boolean {
     const pending = this.#pending;
     if (pending === 0) return false;
     this.#pending = 0;
-    const { words, base, count, usable } = this.ring;
+    const { pairs, base, count, usable } = this.ring;
     if (!usable) return false;
     fence();
-    const status = this.#status;
-    const statusWord = this.#legacy ? RX_LEGACY_STATUS_VLAN : RX_WB_STATUS_ERROR;
-    for (let i = 0, index = this.#firstPending; i < pending; i++) {
-      words[base + index * DESCRIPTOR_WORDS + statusWord] = status[index];
+    const images = this.#imagePairs;
+    for (let i = 0, index = this.#firstPending, first = (base >>> 1) + 1; i < pending; i++) {
+      pairs[first + index * DESCRIPTOR_PAIRS] = images[index];
       if (++index === count) index = 0;
     }
     return true;
+  }
+
+  #makeImages(count: number): void {
+    this.#imagePairs = new Float64Array(count);
+    this.#images = new Int32Array(this.#imagePairs.buffer);
   }
 
   /** Uses one descriptor. */
@@ -137,13 +149,16 @@ export class ReceiveQueue {
     // A write to an unmapped address is lost on its way, and the device does not learn of it.
     if (to >= 0) this.#buffers.region.copier.copy(bytes, from, to, length);
     else this.#context.dmaFaults++;
-    if (this.#legacy) words[at + RX_LEGACY_LENGTH_CHECKSUM] = length;
-    else {
+    const images = this.#images;
+    if (this.#legacy) {
+      images[2 * head + LEGACY_LENGTH] = length;
+      images[2 * head + LEGACY_STATUS_WORD] = status;
+    } else {
       words[at + RX_WB_TYPE_HEADER] = report.type;
       words[at + RX_WB_RSS_HASH] = report.hash;
-      words[at + RX_WB_LENGTH_VLAN] = length | report.vlan;
+      images[2 * head + STATUS] = status;
+      images[2 * head + LENGTH] = length | report.vlan;
     }
-    this.#status[head] = status;
     this.#pending++;
     ring.head = head + 1 === ring.count ? 0 : head + 1;
   }
@@ -153,10 +168,11 @@ export class ReceiveQueue {
     const { ring } = this;
     const faults = this.#faults;
     const last = (ring.head === 0 ? ring.count : ring.head) - 1;
-    if (faults.strikes('rx-missing-eop')) this.#status[last] &= ~RX_STATUS_EOP;
+    const images = this.#images;
+    const legacy = this.#legacy;
+    if (faults.strikes('rx-missing-eop')) images[2 * last + (legacy ? LEGACY_STATUS_WORD : STATUS)] &= ~RX_STATUS_EOP;
     const wrong = faults.strikes('rx-wrong-length');
-    const lengthWord = this.#legacy ? RX_LEGACY_LENGTH_CHECKSUM : RX_WB_LENGTH_VLAN;
-    if (wrong) ring.words[ring.base + last * DESCRIPTOR_WORDS + lengthWord] = wrong.length & 0xffff;
+    if (wrong) images[2 * last + (legacy ? LEGACY_LENGTH : LENGTH)] = wrong.length & 0xffff;
   }
 
   /** Strict mode: is the descriptor as it was given, and its whole buffer in reach? */
