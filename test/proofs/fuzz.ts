@@ -1,4 +1,7 @@
 /** What fuzzers of devices have in common: how many cases there are, how one is repeated, and what no driver may do. */
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect } from 'vitest';
 import type { NetDevice } from '../../src/drivers/net-device.ts';
 import { Random } from '../../src/emulation/wires/random.ts';
@@ -13,12 +16,19 @@ const CASES = Number(process.env.IXY_FUZZ_CASES ?? (process.env.CI ? 10_000 : US
 /** One of them again: IXY_FUZZ_CASE=17. */
 const ONLY = process.env.IXY_FUZZ_CASE;
 
+/** Shared memory is none of V8's business: it would collect too late what refers to it. */
+const COLLECTION_INTERVAL = 50;
+setFlagsFromString('--expose-gc');
+const collect: () => void = runInNewContext('gc');
+
 export const FUZZ_TIMEOUT = 30_000 + 30 * CASES;
 
 /** Runs `test` with random numbers of their own for each case. */
 export async function fuzz(seed: number, test: (random: Random) => Promise<void>): Promise<void> {
   const first = Number(ONLY ?? 0);
   for (let number = first; number < (ONLY === undefined ? CASES : first + 1); number++) {
+    await setImmediate(); // what drivers have put off
+    if (number % COLLECTION_INTERVAL === 0) collect();
     try {
       await test(new Random(seed + number * 7919));
     } catch (cause) {
