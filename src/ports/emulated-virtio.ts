@@ -8,7 +8,7 @@ import { emulatedScheme } from './emulated-scheme.ts';
 import type { Values } from './parameters.ts';
 import { integerFrom, oneOf } from './quantities.ts';
 
-/** A notification is a call to the device's thread: while traffic flows it looks by itself, as hosts do. */
+/** A notification by a port is a call to the device's thread: while traffic flows it looks by itself, as hosts do. */
 const POLL_NANOSECONDS = 50_000;
 
 const parameters = {
