@@ -58,6 +58,11 @@ export interface TxQueue {
    * number of pools. Throws `ERR_CLOSED` for those of a pool that is closed, and its memory gone.
    */
   transmit(batch: PacketBatch): number;
+  /**
+   * How much `transmit` took that has not left yet, in packets or pieces of them; 0 once the queue is idle, or will never
+   * send again. For whoever waits at the end: it takes back what has been sent, and may read a register.
+   */
+  pending(): number;
 }
 
 /** Totals since the device was opened; they never wrap (exact up to 2^53). */

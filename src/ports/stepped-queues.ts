@@ -41,4 +41,9 @@ export class SteppedTxQueue implements TxQueue {
     this.#step();
     return batch.length === 0 ? sent : sent + this.#queue.transmit(batch);
   }
+
+  pending(): number {
+    this.#step();
+    return this.#queue.pending();
+  }
 }

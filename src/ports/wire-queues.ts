@@ -96,6 +96,11 @@ export class WireTxQueue implements TxQueue {
     return sent;
   }
 
+  /** Always 0: the wire has taken what was sent. */
+  pending(): number {
+    return 0;
+  }
+
   #send(pool: PacketPool, packet: number): boolean {
     if (pool.next[packet] !== NO_PACKET) return this.#sendChain(pool, packet);
     return this.#wire.deliver(pool.bytes, pool.offset(packet), pool.length[packet]);

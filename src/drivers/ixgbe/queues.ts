@@ -5,6 +5,7 @@ import type { DmaBlock } from '../../memory/dma-heap.ts';
 import type { PciDevice } from '../../pci/pci-device.ts';
 import { createDevicePool, createRingHeap, placeOf, type RingPlace, wordsOf } from '../queue-memory.ts';
 import { ReleaseStack } from '../release-stack.ts';
+import { unlessGone } from '../unless-gone.ts';
 import type { ResolvedOptions } from './options.ts';
 import { RxQueue } from './rx-queue.ts';
 import { TxQueue } from './tx-queue.ts';
@@ -64,7 +65,14 @@ export function createQueues(device: PciDevice, options: ResolvedOptions): Queue
       adopt(new RxQueue({ ...common, pool, ring: wordsOf(block), doorbell: ixgbe.RDT.at(index) / 4 })),
     );
     const tx = txBlocks.map((block, index) =>
-      adopt(new TxQueue({ ...common, ring: wordsOf(block), doorbell: ixgbe.TDT.at(index) / 4 })),
+      adopt(
+        new TxQueue({
+          ...common,
+          ring: wordsOf(block),
+          doorbell: ixgbe.TDT.at(index) / 4,
+          readHead: () => unlessGone(() => device.bar(0).read32(ixgbe.TDH.at(index)), 0xffff_ffff),
+        }),
+      ),
     );
     const place = (block: DmaBlock): RingPlace => placeOf(device.dma, block);
     const release = (): void => acquired.release();

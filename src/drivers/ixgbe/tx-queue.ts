@@ -46,6 +46,8 @@ export interface TxQueueInit {
   readonly domain: DmaDomain;
   /** Bytes in the longest frame, without CRC. */
   readonly maximumFrame: number;
+  /** Reads this queue's TDH. */
+  readonly readHead: () => number;
 }
 
 export class TxQueue implements NetTxQueue {
@@ -64,6 +66,7 @@ export class TxQueue implements NetTxQueue {
   readonly #commands: Float64Array;
   readonly #sources: PoolSources;
   readonly #audit = new TransmitAudit();
+  #stopped = false;
 
   constructor(init: TxQueueInit) {
     this.#init = init;
@@ -81,8 +84,19 @@ export class TxQueue implements NetTxQueue {
     return this.#state[DROPPED] >>> 0;
   }
 
+  /**
+   * Descriptors that the device has not worked off. Their number in use would not do: a block that is not full is not
+   * reported. The head is read for no more than this, and packets may still be on chip then; GPTC tells of those.
+   */
+  pending(): number {
+    if (this.#stopped || this.#state[USED] === 0) return 0;
+    const head = this.#init.readHead();
+    return head < this.#size ? (this.#state[TAIL] - head) & (this.#size - 1) : 0;
+  }
+
   /** From now on `transmit` takes nothing: the device is gone, or about to be. */
   stop(): void {
+    this.#stopped = true;
     this.transmit = () => 0;
   }
 

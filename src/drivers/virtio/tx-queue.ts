@@ -52,7 +52,7 @@ export class VirtioTxQueue implements NetTxQueue {
     this.#frames = new FrameBuilder(init);
   }
 
-  /** Packets given to the device, and their bytes without the virtio header. */
+  /** Packets given to the device, and their bytes without the virtio header; after `reclaim`, those that it has used. */
   get packets(): number {
     return this.#totals[PACKETS];
   }
@@ -60,7 +60,10 @@ export class VirtioTxQueue implements NetTxQueue {
     return this.#totals[BYTES];
   }
 
-  /** Packets dropped because the device cannot send them: too short, too long, or in more than 32 buffers. */
+  /**
+   * Packets dropped because the device cannot send them: too short, too long, or in more than 32 buffers; after `reclaim`,
+   * also those that it had not used by then.
+   */
   get dropped(): number {
     return this.#state[DROPPED] >>> 0;
   }
@@ -99,9 +102,20 @@ export class VirtioTxQueue implements NetTxQueue {
 
   /** Gives all packets in the ring back to their pools, and the pools back. The device must have been reset. */
   reclaim(): void {
+    if (this.#ring) this.#takeBack(this.#ring);
     this.stop();
-    for (let id = 0; id < this.#init.size; id++) if (this.#shadow[id] !== NO_PACKET) this.#release(id);
+    for (let id = 0; id < this.#init.size; id++) if (this.#shadow[id] !== NO_PACKET) this.#giveUp(id);
     this.#sources.close();
+  }
+
+  /** Takes a packet out of the ring that the device will not send any more. */
+  #giveUp(id: number): void {
+    const pool = this.#sources.left(id)?.pool;
+    if (!pool) return;
+    this.#totals[PACKETS]--;
+    this.#totals[BYTES] -= pool.totalLength(this.#shadow[id]);
+    this.#state[DROPPED]++;
+    this.#giveBack(pool, id);
   }
 
   readonly #fail = (fault: RingFault, value: number): void => {
@@ -215,7 +229,10 @@ export class VirtioTxQueue implements NetTxQueue {
   /** Gives the packet of a buffer back to its pool. */
   #release(id: number): Error | undefined {
     const pool = this.#sources.left(id)?.pool;
-    if (!pool) return undefined;
+    return pool && this.#giveBack(pool, id);
+  }
+
+  #giveBack(pool: PacketPool, id: number): Error | undefined {
     const packet = this.#shadow[id];
     this.#shadow[id] = NO_PACKET;
     let error: Error | undefined;

@@ -12,7 +12,7 @@ function setUp({ size = 128, maximumFrame = 1518, checked = true } = {}) {
   const device = new TransmitSide(size);
   const { ring, doorbells } = device;
   const domain = new TestDomain(BASE);
-  const queue = new TxQueue({ ring, domain, doorbells, doorbell: 0, maximumFrame });
+  const queue = new TxQueue({ ring, domain, doorbells, doorbell: 0, maximumFrame, readHead: () => device.head });
   return { pool, device, queue, domain };
 }
 
@@ -39,6 +39,20 @@ describe.each([true, false])('a transmit queue, checked mode %s', (checked) => {
     expect(batch.length).toBe(0);
     device.send();
     expect(device.sent).toEqual(expected);
+  });
+
+  it('says how much waits, also of blocks that are never reported, until it is stopped', () => {
+    const { pool, device, queue } = setUp({ checked });
+    expect(queue.pending()).toBe(0);
+    queue.transmit(fresh(pool, 5));
+    expect(queue.pending()).toBe(5);
+    device.send(2);
+    expect(queue.pending()).toBe(3);
+    device.send();
+    expect(queue.pending()).toBe(0);
+    queue.transmit(fresh(pool, 5));
+    queue.stop();
+    expect(queue.pending()).toBe(0);
   });
 
   it('completes checksums that were left open, and drops packets whose checksum lies outside', () => {

@@ -49,6 +49,21 @@ describe.each(['split', 'packed'] as const)('packets over %s rings', (ring) => {
     expect(nic.counters()).toMatchObject({ 'rx[0].packets': 2, 'tx[0].bytes': 160, 'tx[0].dropped': 0 });
   });
 
+  it('that the device has not sent when it is closed were dropped', async () => {
+    const device = new FakeVirtio({ features });
+    const nic = await open(device, { ring });
+    for (const length of [60, 61, 62]) deliver(device, length);
+    const batch = new PacketBatch(8);
+    nic.rx[0].receive(batch);
+    expect(nic.tx[0].transmit(batch)).toBe(3);
+    const buffer = device.ring(1).take();
+    if (buffer) device.ring(1).use(buffer, 0);
+    expect(nic.tx[0].pending()).toBe(2);
+    nic.close();
+    expect(nic.statistics()).toMatchObject({ txPackets: 1, txBytes: 60, txDropped: 2 });
+    expect(nic.tx[0].pending()).toBe(0);
+  });
+
   it('end when the device breaks the rules: an event tells, nothing moves, closing works', async () => {
     const device = new FakeVirtio({ features });
     const nic = await open(device, { ring });
