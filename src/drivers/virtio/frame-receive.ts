@@ -12,11 +12,14 @@ export interface UsedBuffers {
   ready(limit: number): number;
   /** Buffers that the device has, or has used. */
   outstanding(): number;
-  /** Id of the next of those that are ready, its bytes in `WRITTEN`; -1 if the device does not have what it says it used. */
+  /**
+   * Id of the next of those that are ready, its bytes in `WRITTEN`; -1 if the device does not have what it says it used. The
+   * device can still write where this reads: look once, and go by what was found.
+   */
   look(): number;
   /** Takes the buffer last looked at from the device; returns its packet. */
   take(id: number): number;
-  /** The id that the device has written where `look` found none. */
+  /** What the last `look` read that found no buffer: the id that the device has written. */
   culprit(): number;
 }
 
@@ -58,13 +61,16 @@ export function makeFrameReceive(context: RxContext, buffers: UsedBuffers, repla
     return true;
   };
 
-  /** Takes a frame's buffers and links them; its bytes, 0 if they make no frame, -1 if the device does not have one. */
-  const gather = (segments: number): number => {
+  /**
+   * Takes a frame's buffers, of which `first` has just been looked at, and links them; its bytes, 0 if they make no frame,
+   * -1 if the device does not have one.
+   */
+  const gather = (first: number, segments: number): number => {
     let good = segments <= maximumSegments;
     let total = 0;
     let last: number = NO_PACKET;
     for (let taken = 0; taken < segments; taken++) {
-      const id = buffers.look();
+      const id = taken === 0 ? first : buffers.look();
       if (id < 0) return -1;
       const packet = buffers.take(id);
       const begin = last === NO_PACKET ? headerBytes : 0;
@@ -107,7 +113,7 @@ export function makeFrameReceive(context: RxContext, buffers: UsedBuffers, repla
         break;
       }
       if (segments > 1 && buffers.ready(segments) < segments) break;
-      const length = gather(Math.max(1, segments));
+      const length = gather(id, Math.max(1, segments));
       if (length < 0) {
         pool.reclaim(head);
         fault = 'id';

@@ -11,6 +11,7 @@ export function makePackedUsed(context: PackedRxContext): UsedBuffers {
   const { NO_PACKET, NEXT, NEXT_WRAP, OUTSTANDING, GROUP, GROUP_LENGTH, WRITTEN } = context.constants;
   const { LENGTH, ID_FLAGS, ID_MASK, IN_USE } = context.packed;
   const mask = size - 1;
+  let culprit = 0;
 
   /** The last word of the descriptor `distance` ahead of the next one; -1 if the device has not used it. */
   const usedAhead = (distance: number): number => {
@@ -45,9 +46,13 @@ export function makePackedUsed(context: PackedRxContext): UsedBuffers {
         state[WRITTEN] = state[GROUP_LENGTH];
         return place;
       }
-      const id = descriptors[(place << 2) + ID_FLAGS] & ID_MASK;
+      const word = descriptors[(place << 2) + ID_FLAGS];
       const length = descriptors[(place << 2) + LENGTH];
-      if (id >= size || shadow[id] === NO_PACKET) return -1;
+      const id = word & ID_MASK;
+      if (((word ^ state[NEXT_WRAP]) & IN_USE) !== 0 || id >= size || shadow[id] === NO_PACKET) {
+        culprit = id;
+        return -1;
+      }
       if (!inOrder) {
         state[WRITTEN] = length;
         return id;
@@ -69,6 +74,6 @@ export function makePackedUsed(context: PackedRxContext): UsedBuffers {
       if (inOrder) state[GROUP]--;
       return packet;
     },
-    culprit: () => descriptors[(state[NEXT] << 2) + ID_FLAGS] & ID_MASK,
+    culprit: () => culprit,
   };
 }

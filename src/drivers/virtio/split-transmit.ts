@@ -75,6 +75,7 @@ export function makeSplitTakeBack(context: SplitTxContext): () => number {
     let tail = (state[HEAD] + free) & mask;
     let done = 0;
     let bad = false;
+    let culprit = 0;
     // Four at a time while all is well: what V8 checks before it touches an array, it checks once for four.
     while (!inOrder && ((done + 4) | 0) <= ready && tail + 4 <= size && (next & mask) + 4 <= size) {
       const element = (next & mask) << 1;
@@ -118,6 +119,7 @@ export function makeSplitTakeBack(context: SplitTxContext): () => number {
       const packet = shadow[id & mask];
       if ((id & ~mask) !== 0 || packet < 0) {
         bad = true;
+        culprit = id;
         break;
       }
       shadow[id & mask] = NO_PACKET;
@@ -133,7 +135,7 @@ export function makeSplitTakeBack(context: SplitTxContext): () => number {
     state[FREE] = free + done;
     if (eventIndex) available[usedEvent] = next - 1; // stays behind, so that the index never passes it
     if (!bad) return free + done;
-    fail('id', used[USED_ID + ((next & mask) << 1)]);
+    fail('id', culprit);
     return 0;
   };
 }

@@ -13,6 +13,7 @@ export function makeSplitUsed(context: SplitRxContext): UsedBuffers {
   const mask = size - 1;
   const orderMask = pairs ? mask >> 1 : mask;
   const noId = pairs ? ~mask | 1 : ~mask;
+  let culprit = 0;
 
   const outstanding = (): number => (state[AVAILABLE] - state[NEXT]) & 0xffff;
   /** The burst has looked whether the index can be right; it may have moved since. */
@@ -25,7 +26,10 @@ export function makeSplitUsed(context: SplitRxContext): UsedBuffers {
       const element = USED_ID + ((state[NEXT] & mask) << 1);
       if (!inOrder) {
         const id = used[element];
-        if ((id & noId) !== 0 || shadow[id] === NO_PACKET) return -1;
+        if ((id & noId) !== 0 || shadow[id] === NO_PACKET) {
+          culprit = id;
+          return -1;
+        }
         state[WRITTEN] = used[element + 1];
         return id;
       }
@@ -33,7 +37,10 @@ export function makeSplitUsed(context: SplitRxContext): UsedBuffers {
       if (state[GROUP] === 0) {
         const last = used[element];
         const group = ((last - id) & mask) + 1;
-        if ((last & noId) !== 0 || group > ready()) return -1;
+        if ((last & noId) !== 0 || group > ready()) {
+          culprit = last;
+          return -1;
+        }
         state[GROUP] = group;
         state[GROUP_LENGTH] = used[element + 1];
       }
@@ -49,6 +56,6 @@ export function makeSplitUsed(context: SplitRxContext): UsedBuffers {
       if (inOrder) state[GROUP]--;
       return packet;
     },
-    culprit: () => used[USED_ID + ((state[NEXT] & mask) << 1)],
+    culprit: () => culprit,
   };
 }
