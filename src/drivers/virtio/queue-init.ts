@@ -2,6 +2,7 @@
 import { packedLayout } from '../../datasheet/virtio/packed-ring.ts';
 import { LEGACY_PAGE } from '../../datasheet/virtio/pci.ts';
 import { splitLayout } from '../../datasheet/virtio/split-ring.ts';
+import { IxyError } from '../../errors.ts';
 import type { DmaBlock } from '../../memory/dma-heap.ts';
 import type { DmaDomain } from '../../memory/dma-memory.ts';
 import type { PacketPool } from '../../memory/packet-pool.ts';
@@ -25,8 +26,8 @@ export interface RingFeatures {
   /** Bytes of the header in front of each packet: 10 on legacy devices without MRG_RXBUF (5.1.6.1). */
   readonly headerBytes: 10 | 12;
   /**
-   * Legacy devices without ANY_LAYOUT: the header has a descriptor of its own (5.1.6.6), which halves the ring's packets.
-   * Not together with `mergeable` or `inOrder`, nor on packed rings.
+   * Legacy devices without ANY_LAYOUT: the header has a descriptor of its own (5.1.6.6), which halves the ring's packets;
+   * with `mergeable`, of packets that are sent only. Not together with `inOrder`, nor on packed rings: those came later.
    */
   readonly separateHeader: boolean;
 }
@@ -64,6 +65,19 @@ export const QUEUE_ALIGNMENT = LEGACY_PAGE;
 
 /** Room for a header that does not lie in front of its packet, by descriptor. */
 export const HEADER_STRIDE = 16;
+
+/**
+ * Throws `ERR_DEVICE_UNSUPPORTED` if no ring is made for these features: bursts of packed rings, and those in order, take it
+ * that header and data are one buffer.
+ */
+export function checkFeatures({ kind, features }: QueueInit): void {
+  if (!features.separateHeader || (kind === 'split' && !features.inOrder)) return;
+  throw new IxyError(
+    'ERR_DEVICE_UNSUPPORTED',
+    `${kind === 'packed' ? 'RING_PACKED' : 'IN_ORDER'} takes VERSION_1 or ANY_LAYOUT too, which was not agreed on; ` +
+      "switch it off with the option 'without'",
+  );
+}
 
 /** Bytes of memory that a queue takes: the ring, and behind it a header for each descriptor. */
 export function queueBytes(kind: RingKind, size: number): number {

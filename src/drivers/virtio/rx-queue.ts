@@ -4,7 +4,7 @@ import { checkedReceive, recordArmed } from '../checked-receive.ts';
 import type { RxQueue as NetRxQueue, RxInterrupt } from '../net-device.ts';
 import { headerAddresses } from './header-addresses.ts';
 import { createPackedRx } from './packed-rx.ts';
-import { headersOffset, queueAddresses, type RxQueueInit } from './queue-init.ts';
+import { checkFeatures, headersOffset, queueAddresses, type RxQueueInit } from './queue-init.ts';
 import { describeFault, type RingFault } from './ring-fault.ts';
 import { type Receive, RX_CONSTANTS, type RxContext, type RxRing } from './rx-context.ts';
 import { createSplitRx } from './split-rx.ts';
@@ -36,7 +36,9 @@ export class VirtioRxQueue implements NetRxQueue {
   readonly #shadow: Int32Array;
   #ring: RxRing | undefined;
 
+  /** Throws `ERR_DEVICE_UNSUPPORTED`: see `checkFeatures`. */
   constructor(init: RxQueueInit) {
+    checkFeatures(init);
     const { pool, domain, size, features } = init;
     this.#init = init;
     this.pool = pool;

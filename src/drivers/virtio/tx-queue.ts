@@ -11,7 +11,7 @@ import { type PoolSource, PoolSources } from '../pool-sources.ts';
 import { TransmitAudit } from '../transmit-audit.ts';
 import { headerAddresses } from './header-addresses.ts';
 import { PackedTx } from './packed-tx.ts';
-import { queueAddresses, type TxQueueInit } from './queue-init.ts';
+import { checkFeatures, queueAddresses, type TxQueueInit } from './queue-init.ts';
 import { describeFault, type RingFault } from './ring-fault.ts';
 import { SplitTx } from './split-tx.ts';
 import type { QueueAddresses } from './transport.ts';
@@ -44,7 +44,9 @@ export class VirtioTxQueue implements NetTxQueue {
   readonly #sources: PoolSources;
   #ring: TxRing | undefined;
 
+  /** Throws `ERR_DEVICE_UNSUPPORTED`: see `checkFeatures`. */
   constructor(init: TxQueueInit) {
+    checkFeatures(init);
     this.#init = init;
     this.addresses = queueAddresses(init.kind, init.size, init.address);
     this.#shadow = new Int32Array(Math.max(init.size, STATE_WORDS)).fill(NO_PACKET);

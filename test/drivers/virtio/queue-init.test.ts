@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { type RingOptions, receiver, transmitter } from './ring-set-up.ts';
+
+/** As without VERSION_1 and ANY_LAYOUT. */
+const LEGACY: RingOptions = { headerBytes: 10, separateHeader: true };
+
+describe.each([
+  ['receive', receiver],
+  ['transmit', transmitter],
+] as const)('a %s queue for headers in descriptors of their own', (_, create) => {
+  it.each([
+    ['packed rings', /^RING_PACKED takes VERSION_1/, { kind: 'packed' }],
+    ['packed rings in order', /^RING_PACKED takes VERSION_1/, { kind: 'packed', inOrder: true }],
+    ['split rings in order', /^IN_ORDER takes VERSION_1/, { kind: 'split', inOrder: true }],
+  ] as [string, RegExp, RingOptions][])('is not made on %s', (__, message, options) => {
+    const expected = expect.objectContaining({
+      code: 'ERR_DEVICE_UNSUPPORTED',
+      message: expect.stringMatching(message),
+    });
+    expect(() => create({ ...LEGACY, ...options })).toThrow(expected);
+  });
+
+  it('is made on split rings', () => {
+    expect(create(LEGACY).broken).toEqual([]);
+  });
+});
