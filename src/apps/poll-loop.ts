@@ -76,7 +76,7 @@ export class PollLoop {
   /** One slice, or a nap and a few steps, or going to sleep; whether the loop is over. */
   turn(): boolean {
     if (this.#signal?.aborted) return true;
-    const work = this.#asleep ? this.#peep() : this.#idle ? this.#rest() : this.#poll();
+    const work = this.#asleep ? this.#fallAsleep() : this.#idle ? this.#rest() : this.#poll();
     return work === DONE || this.#until?.() === true;
   }
 
@@ -115,21 +115,15 @@ export class PollLoop {
     return armed;
   }
 
-  /** Once the interrupts are armed. */
+  /**
+   * Once the interrupts are armed; and again while asleep, in case something came that does not interrupt. The look itself
+   * may lead to an interrupt, as a device is found broken, and must then count as awake: #wake begins a turn otherwise.
+   */
   #fallAsleep(): number {
+    this.#asleep = false;
     const work = this.#look(1);
     if (work === 0 && !this.#woken) this.#asleep = true;
     else this.#disarm();
-    return work;
-  }
-
-  /** A look while asleep, in case something came that does not interrupt. */
-  #peep(): number {
-    const work = this.#look(1);
-    if (work !== 0) {
-      this.#asleep = false;
-      this.#disarm();
-    }
     return work;
   }
 

@@ -26,7 +26,8 @@ export interface PollOptions {
   readonly mode?: PollMode | undefined;
   /**
    * Those of every queue that the steps receive from; while the loop runs they are its own. All that the steps do must
-   * follow from packets received: nothing else wakes a loop that sleeps.
+   * follow from packets received: nothing else wakes a loop that sleeps. So give pools more packets than transmit rings hold:
+   * if all of them lie there, none can be received, and nothing tells a sleeping loop that they have been sent.
    */
   readonly interrupts?: readonly RxInterrupt[] | undefined;
   /** Ends the loop; looked at between slices, and wakes a loop that sleeps. */
@@ -60,6 +61,8 @@ export function poll(step: Step, options: PollOptions = {}): Promise<void> {
   return new Promise((resolve, reject) => {
     const loop = new PollLoop(step, options, () => turn());
     let timer: NodeJS.Timeout | undefined;
+    /** Within a turn, or over: interrupts may come from what steps and `until` do, and after the end. */
+    let occupied = false;
     const onAbort = (): void => {
       if (loop.asleep) turn();
     };
@@ -68,16 +71,18 @@ export function poll(step: Step, options: PollOptions = {}): Promise<void> {
       loop.close();
     };
     const turn = (): void => {
+      if (occupied) return;
+      occupied = true;
       clearTimeout(timer);
       try {
         if (loop.turn()) {
           end();
           resolve();
-        } else if (!loop.asleep) {
-          setImmediate(turn);
-        } else if (until) {
-          timer = setTimeout(turn, PEEP_MILLISECONDS);
+          return;
         }
+        occupied = false;
+        if (!loop.asleep || signal?.aborted) setImmediate(turn);
+        else if (until) timer = setTimeout(turn, PEEP_MILLISECONDS);
       } catch (error) {
         end();
         reject(error);

@@ -284,3 +284,62 @@ describe('poll with interrupts', () => {
     expect(slept).toBeGreaterThan(2);
   });
 });
+
+describe('a loop that is woken by what itself does', () => {
+  /** An interrupt that is never armed again once it has fired, as those of devices that are gone. */
+  function breakable() {
+    let handler: (() => void) | undefined;
+    let broken = false;
+    const interrupt: RxInterrupt = {
+      arm: () => !broken,
+      disarm: () => {},
+      wait: () => false,
+      handle: (wake) => {
+        handler = wake;
+      },
+      keepAlive: () => {},
+    };
+    const fire = () => {
+      broken = true;
+      handler?.();
+    };
+    return { interrupt, fire };
+  }
+
+  it('ends when a step aborts it that had nothing else to do', async () => {
+    const { interrupt } = breakable();
+    const controller = new AbortController();
+    const step = () => {
+      controller.abort();
+      return 0;
+    };
+    await poll(step, { mode: 'interrupt', interrupts: [interrupt], signal: controller.signal });
+  });
+
+  it.each(['step', 'until'])('takes one turn at a time, and none once it is over: in %s', async (place) => {
+    const { interrupt, fire } = breakable();
+    let [steps, depth, deepest, looks] = [0, 0, 0, 0];
+    let over = false;
+    const enter = (here: string) => {
+      depth++;
+      deepest = Math.max(deepest, depth);
+      if (here === place && looks === 2) fire();
+      depth--;
+    };
+    const step = () => {
+      expect(over).toBe(false);
+      steps++;
+      enter('step');
+      return 0;
+    };
+    const until = () => {
+      enter('until');
+      return ++looks > 10;
+    };
+    await poll(step, { mode: 'interrupt', interrupts: [interrupt], until });
+    over = true;
+    const taken = steps;
+    for (let turn = 0; turn < 20; turn++) await setImmediate();
+    expect([deepest, steps - taken]).toEqual([1, 0]);
+  });
+});
