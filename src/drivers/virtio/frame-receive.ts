@@ -10,8 +10,6 @@ import type { Receive, RxContext } from './rx-context.ts';
 export interface UsedBuffers {
   /** How many have been used and not been taken, as far as anybody wants to know; never more than the device had. */
   ready(limit: number): number;
-  /** Buffers that the device has, or has used. */
-  outstanding(): number;
   /**
    * Id of the next of those that are ready, its bytes in `WRITTEN`; -1 if the device does not have what it says it used. The
    * device can still write where this reads: look once, and go by what was found.
@@ -28,7 +26,8 @@ export interface UsedBuffers {
  *
  * With MRG_RXBUF a frame's buffers become a chain (virtio 1.2, section 5.1.6.4); only its first one has a header, and the
  * data of the others begins that much earlier. A frame with a bad header or an impossible length, or in more buffers than
- * any frame takes, is dropped whole and counted once; one whose buffers have not all been used yet waits.
+ * any frame takes, is dropped whole and counted once. All buffers of a frame are used together (5.1.6.4.1): where there are
+ * fewer than its header says, nobody knows where the next frame begins.
  */
 export function makeFrameReceive(context: RxContext, buffers: UsedBuffers, replace: () => void): Receive {
   const { pool, poolState, lengths, links, headrooms, offloads, checksumStarts, checksumOffsets } = context;
@@ -107,12 +106,11 @@ export function makeFrameReceive(context: RxContext, buffers: UsedBuffers, repla
       const start = headers[header + CHECKSUM_START];
       const offset = headers[header + CHECKSUM_OFFSET];
       const segments = mergeable && state[WRITTEN] >= headerBytes ? headers[header + NUMBER_OF_BUFFERS] : 1;
-      if (segments > buffers.outstanding()) {
+      if (segments > 1 && buffers.ready(segments) < segments) {
         fault = 'buffers';
         culprit = segments;
         break;
       }
-      if (segments > 1 && buffers.ready(segments) < segments) break;
       const length = gather(id, Math.max(1, segments));
       if (length < 0) {
         pool.reclaim(head);

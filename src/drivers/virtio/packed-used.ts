@@ -35,7 +35,6 @@ export function makePackedUsed(context: PackedRxContext): UsedBuffers {
       }
       return Math.min(ready, most);
     },
-    outstanding: () => state[OUTSTANDING],
     look() {
       const place = state[NEXT];
       if (inOrder && state[GROUP] > 1) {

@@ -15,13 +15,14 @@ export function makeSplitUsed(context: SplitRxContext): UsedBuffers {
   const noId = pairs ? ~mask | 1 : ~mask;
   let culprit = 0;
 
-  const outstanding = (): number => (state[AVAILABLE] - state[NEXT]) & 0xffff;
   /** The burst has looked whether the index can be right; it may have moved since. */
-  const ready = (): number => Math.min((used16[USED_INDEX] - state[NEXT]) & 0xffff, outstanding());
+  const ready = (): number => {
+    const next = state[NEXT];
+    return Math.min((used16[USED_INDEX] - next) & 0xffff, (state[AVAILABLE] - next) & 0xffff);
+  };
 
   return {
     ready,
-    outstanding,
     look() {
       const element = USED_ID + ((state[NEXT] & mask) << 1);
       if (!inOrder) {

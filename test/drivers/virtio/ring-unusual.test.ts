@@ -70,18 +70,41 @@ describe.each([
     expectConserved(pool);
   });
 
-  it('wait until all buffers of a frame are there', () => {
+  it.each([2, 40, 0xffff])('end the queue if a frame in one says %i: where would the next one begin?', (buffers) => {
     const set = receiver(options);
-    const { queue, device } = set;
+    const { queue, pool } = set;
     const batch = new PacketBatch(64);
     deliver(set, frame(1, 60));
-    const buffers = deliver(set, frame(2, 5000), {}, false);
-    for (const [i, buffer] of buffers.entries()) {
-      expect(queue.receive(batch)).toBe(i === 0 ? 1 : 0);
-      device.use(buffer.id, buffer.pieces[0].length === 2060 && i < 2 ? 2060 : 5012 - 2 * 2060);
-    }
+    deliver(set, frame(2, 60), { buffers });
     expect(queue.receive(batch)).toBe(1);
-    expect(bytesOf(set, batch.packets[1])).toEqual([...frame(2, 5000)]);
+    expect(set.broken).toEqual([`announced a frame in ${buffers} buffers, more than it has used`]);
+    deliver(set, frame(3, 60));
+    expect(queue.receive(batch)).toBe(0);
+    batch.free();
+    queue.reclaim();
+    expectConserved(pool);
+  });
+
+  it.runIf(inOrder)('may be used in groups with one element, across several frames', () => {
+    const set = receiver(options);
+    const { queue, device, pool } = set;
+    const batch = new PacketBatch(2);
+    // Frames that fill their buffers, but for the last of the group.
+    const frames = [2048, 8228, 4108, 5000].map((length, i) => frame(i, length));
+    for (let lap = 0; lap < 50; lap++) {
+      const buffers = frames.flatMap((data) => deliver(set, data, {}, false));
+      const [last] = buffers.slice(-1);
+      device.use(last.id, 5012 - 2 * 2060, buffers.length - 1);
+      const received: Buffer[] = [];
+      while (queue.receive(batch) > 0) {
+        for (let i = 0; i < batch.length; i++) received.push(Buffer.from(bytesOf(set, batch.packets[i])));
+        batch.free();
+      }
+      expect(received.map((data, i) => data.equals(frames[i]))).toEqual([true, true, true, true]);
+    }
+    expect([queue.badFrames, set.broken]).toEqual([0, []]);
+    queue.reclaim();
+    expectConserved(pool);
   });
 
   it('are dropped whole if they make no frame', () => {
@@ -128,7 +151,7 @@ describe.each([
     const set = receiver(options);
     deliver(set, frame(1, 60), { buffers: 65 });
     expect(set.queue.receive(new PacketBatch(64))).toBe(0);
-    expect(set.broken).toEqual(['announced a frame in 65 buffers, more than it was given']);
+    expect(set.broken).toEqual(['announced a frame in 65 buffers, more than it has used']);
     set.queue.reclaim();
     expectConserved(set.pool);
   });
