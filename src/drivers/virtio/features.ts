@@ -4,6 +4,7 @@
  */
 import {
   commonFeatures,
+  FEATURE,
   FEATURE_NEEDS,
   type FeatureName,
   type FeatureSet,
@@ -81,10 +82,12 @@ export function chooseFeatures(offered: FeatureSet, wishes: Wishes): FeatureSet 
   return withNeeds(commonFeatures(offered, featureSet(allowed)));
 }
 
-/** Leaves out what lacks something that it needs. */
+/** Leaves out what lacks something that it needs. All that came with virtio 1.0 or later needs VERSION_1 (6.1). */
 function withNeeds(features: FeatureSet): FeatureSet {
   const names = featureNames(features);
-  const complete = names.filter((name) => (NEEDS[name] ?? []).every((need) => names.includes(need)));
+  const needs = (name: FeatureName): readonly FeatureName[] =>
+    FEATURE[name] > FEATURE.VERSION_1 ? ['VERSION_1', ...(NEEDS[name] ?? [])] : (NEEDS[name] ?? []);
+  const complete = names.filter((name) => needs(name).every((need) => names.includes(need)));
   return complete.length === names.length ? features : withNeeds(featureSet(complete));
 }
 
@@ -120,8 +123,10 @@ function propose(transport: VirtioTransport, features: FeatureSet): boolean {
 }
 
 /** `features`, if they hold what the user insists on. */
-function granted({ address }: VirtioTransport, features: FeatureSet, wishes: Wishes): FeatureSet {
+function granted({ address, kind }: VirtioTransport, features: FeatureSet, wishes: Wishes): FeatureSet {
   const demands: readonly (readonly [boolean, FeatureName, string])[] = [
+    // Devices must offer it, drivers accept it (6.1, 6.2); without, nothing says how the interface looks.
+    [kind === 'modern', 'VERSION_1', 'the modern interface (a transitional device has another one: legacy: true)'],
     [wishes.ring === 'packed', 'RING_PACKED', "ring: 'packed'"],
     [wishes.pairs > 1, 'MQ', 'more than one queue each way'],
     [wishes.mergeable, 'MRG_RXBUF', 'frames longer than a buffer of 2048 bytes (lower the mtu)'],

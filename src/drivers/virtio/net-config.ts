@@ -11,6 +11,7 @@ import { formatMac, readMac } from '../../packets/addresses.ts';
 import { LINK_DOWN } from '../link.ts';
 import type { LinkState } from '../net-device.ts';
 import { isStationAddress } from '../station-address.ts';
+import { MINIMUM_MTU } from './options.ts';
 import type { VirtioTransport } from './transport.ts';
 
 const MAC_BYTES = 6;
@@ -30,9 +31,10 @@ export function readQueuePairs(transport: VirtioTransport, features: FeatureSet)
   return Math.min(Math.max(transport.readConfig(NET_CONFIG.MAX_QUEUE_PAIRS, 2), 1), MAXIMUM_QUEUE_PAIRS);
 }
 
-/** The largest MTU that the device accepts; undefined if it does not say. */
+/** The largest MTU that the device accepts; undefined if it does not say, or says less than any may (5.1.4.1). */
 export function readMaximumMtu(transport: VirtioTransport, features: FeatureSet): number | undefined {
-  return hasFeature(features, 'MTU') ? transport.readConfig(NET_CONFIG.MTU, 2) : undefined;
+  const mtu = hasFeature(features, 'MTU') ? transport.readConfig(NET_CONFIG.MTU, 2) : 0;
+  return mtu >= MINIMUM_MTU ? mtu : undefined;
 }
 
 /** Up where the device has no word on it; speed 0 where it is unknown. */

@@ -21,6 +21,8 @@ const DEFAULT_MTU = 1500;
 export interface DeviceLimits {
   readonly pairs: number;
   readonly mtu: number;
+  /** The device itself says what MTU it takes, and nothing that it must not say. */
+  readonly tellsMtu: boolean;
 }
 
 /**
@@ -58,7 +60,7 @@ export async function openVirtioTransport(
       ...resolved,
       pairs,
       mergeable: frameInMemory(mtu) > PacketPool.DATA_SIZE,
-      mtu: limits.mtu <= mtu,
+      mtu: limits.tellsMtu && limits.mtu <= mtu,
     });
     checkDma(transport, features);
     queues = createQueues(transport, features, resolved, { pairs, mtu });
@@ -80,13 +82,15 @@ export async function openVirtioTransport(
 function readLimits(transport: VirtioTransport, offered: FeatureSet): DeviceLimits {
   const mergeable = hasFeature(offered, 'MRG_RXBUF');
   const largest = mergeable ? MAXIMUM_MTU : PacketPool.DATA_SIZE - frameInMemory(0);
+  const told = readMaximumMtu(transport, offered);
   return {
     pairs: readQueuePairs(transport, offered),
-    mtu: Math.min(readMaximumMtu(transport, offered) ?? largest, MAXIMUM_MTU),
+    mtu: Math.min(told ?? largest, MAXIMUM_MTU),
+    tellsMtu: told !== undefined,
   };
 }
 
-function checkLimits(address: string, limits: DeviceLimits, wanted: DeviceLimits): void {
+function checkLimits(address: string, limits: DeviceLimits, wanted: Pick<DeviceLimits, 'pairs' | 'mtu'>): void {
   if (wanted.pairs > limits.pairs) {
     throw new IxyError(
       'ERR_ARGUMENT',

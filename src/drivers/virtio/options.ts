@@ -64,7 +64,7 @@ export type ResolvedOptions = Required<Omit<VirtioOptions, Optional>> & {
 export const MAXIMUM_MTU = 9500;
 const MAXIMUM_QUEUES = 256;
 /** Every IPv4 link carries at least this much (RFC 791). */
-const MINIMUM_MTU = 68;
+export const MINIMUM_MTU = 68;
 const MINIMUM_RING = 4;
 const MAXIMUM_RING = 32_768;
 const MAXIMUM_INTERVAL = 2 ** 31 - 1;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, test } from 'vitest';
-import { type FeatureName, featureNames } from '../../../src/datasheet/virtio/features.ts';
+import { type FeatureName, featureNames, featureSet } from '../../../src/datasheet/virtio/features.ts';
+import { chooseFeatures } from '../../../src/drivers/virtio/features.ts';
 import { openVirtio, type VirtioNetDevice, type VirtioOptions } from '../../../src/drivers/virtio/index.ts';
 import { IxyError } from '../../../src/errors.ts';
 import { PacketPool } from '../../../src/memory/packet-pool.ts';
@@ -185,6 +186,23 @@ describe('features', () => {
     expect(accepted(shared)).toEqual(['CSUM', 'GUEST_CSUM', 'MAC', 'ANY_LAYOUT']);
   });
 
+  it.each(['modern', 'transitional'] as const)('of the %s interface must hold VERSION_1', async (kind) => {
+    const device = new FakeVirtio({ kind });
+    device.offered = featureSet(['MAC', 'RING_PACKED', 'IN_ORDER']);
+    await expect(open(device)).rejects.toMatchObject({
+      code: 'ERR_DEVICE_UNSUPPORTED',
+      message: expect.stringContaining('the modern interface'),
+    });
+    expect(device.log.at(-1)).toBe('close');
+  });
+
+  it('of virtio 1.0 and later are left alone without VERSION_1', () => {
+    const offered = featureSet(['MAC', 'RING_PACKED', 'IN_ORDER', 'ACCESS_PLATFORM', 'SPEED_DUPLEX']);
+    const wishes = { ring: undefined, pairs: 1, mergeable: false, mtu: false, vlanFilter: false, without: [] };
+    const chosen = chooseFeatures(offered, { ...wishes, transmitChecksum: true, receiveChecksum: false });
+    expect(featureNames(chosen)).toEqual(['MAC']);
+  });
+
   it('shrink to the least if the device refuses more', async () => {
     const device = new FakeVirtio();
     device.onRead = (name) => (name === 'DEVICE_STATUS' && device.accepted[0] !== 0 ? device.status & ~8 : undefined);
@@ -294,6 +312,17 @@ describe('options', () => {
     larger.net.setUint16(10, 9000, true);
     expect((await open(larger)).capabilities.maxMtu).toBe(9000);
     expect(accepted(larger)).not.toContain('MTU'); // which would promise buffers of that size
+  });
+
+  it.each([0, 20, 67])('have the usual MTU where the device tells of %i, which none may', async (told) => {
+    const device = new FakeVirtio({ features: [...USUAL, 'MTU'] });
+    device.net.setUint16(10, told, true);
+    const nic = await open(device);
+    expect([nic.mtu, nic.capabilities.maxMtu]).toEqual([1500, 2026]);
+    const largest = new FakeVirtio({ features: [...USUAL, 'MTU'] });
+    largest.net.setUint16(10, told, true);
+    await open(largest, { mtu: 2026 });
+    expect([...accepted(device), ...accepted(largest)]).not.toContain('MTU');
   });
 
   it('receive into a pool of the caller, which stays the caller’s', async () => {
