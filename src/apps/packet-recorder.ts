@@ -1,4 +1,5 @@
 /** Writes bursts of packets to a capture file or pipe as they pass, without ever holding up the loop they pass in. */
+import { closeChecksum } from '../memory/complete-checksum.ts';
 import type { PacketBatch } from '../memory/packet-batch.ts';
 import { NO_PACKET, type PacketPool } from '../memory/packet-pool.ts';
 import { CaptureWriter, type CaptureWriterOptions } from '../packets/index.ts';
@@ -9,7 +10,7 @@ import { CaptureOutput } from './capture-output.ts';
 export class PacketRecorder {
   /** Packets written. */
   recorded = 0;
-  /** Packets left out because the reader of a pipe was too slow. */
+  /** Packets left out because the reader of a pipe was too slow, or because nobody can complete their checksum. */
   dropped = 0;
   readonly #output: CaptureOutput;
   readonly #writer: CaptureWriter;
@@ -35,7 +36,7 @@ export class PacketRecorder {
 
   /**
    * Writes all packets of `batch`, which stay the caller's, with the time of this call; or none, if a pipe's reader is
-   * behind. Throws `ERR_SYSTEM`.
+   * behind. Checksums left open are completed first, in the packets themselves. Throws `ERR_SYSTEM`.
    */
   record(batch: PacketBatch): void {
     const { pool, packets, length } = batch;
@@ -44,8 +45,12 @@ export class PacketRecorder {
       return;
     }
     this.#clock.tick();
-    for (let i = 0; i < length; i++) this.#write(pool, packets[i]);
-    this.recorded += length;
+    for (let i = 0; i < length; i++) {
+      if (closeChecksum(pool, packets[i])) {
+        this.#write(pool, packets[i]);
+        this.recorded++;
+      } else this.dropped++;
+    }
     // A full burst says that more is waiting; at the last one of a row, readers get to see all of them.
     if (length < batch.capacity) this.flush();
   }

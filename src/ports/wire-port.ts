@@ -131,6 +131,7 @@ export class WirePort extends EventEmitter<NetDeviceEvents> implements NetDevice
 
   statistics(): DeviceStatistics {
     const { sent, received } = wireStatistics(this.#wire.counters);
+    const { tooLong, badChecksum } = this.tx[0];
     return {
       rxPackets: received.frames,
       rxBytes: received.bytes,
@@ -138,14 +139,15 @@ export class WirePort extends EventEmitter<NetDeviceEvents> implements NetDevice
       txBytes: sent.bytes,
       rxDropped: received.droppedRefused + received.droppedUnplugged,
       rxErrors: 0,
-      txDropped: sent.droppedRefused + sent.droppedUnplugged + this.tx[0].tooLong,
+      txDropped: sent.droppedRefused + sent.droppedUnplugged + tooLong + badChecksum,
       txErrors: 0,
     };
   }
 
   counters(): Record<string, number> {
     const { noBuffer } = this.rx[0];
-    return { ...flatWireStatistics(this.#wire.counters), noBuffer, tooLong: this.tx[0].tooLong };
+    const { tooLong, badChecksum } = this.tx[0];
+    return { ...flatWireStatistics(this.#wire.counters), noBuffer, tooLong, badChecksum };
   }
 
   /** None: there is no hardware, not even an emulated one. */

@@ -2,6 +2,7 @@
 import type { RxQueue, TxQueue } from '../drivers/net-device.ts';
 import type { FrameSink, WireEnd } from '../emulation/wire.ts';
 import { FrameCopier } from '../emulation/wires/frame-copier.ts';
+import { closeChecksum } from '../memory/complete-checksum.ts';
 import type { PacketBatch } from '../memory/packet-batch.ts';
 import { NO_PACKET, type PacketPool } from '../memory/packet-pool.ts';
 
@@ -74,6 +75,8 @@ export class WireTxQueue implements TxQueue {
   readonly #copier = new FrameCopier(new Uint8Array(LONGEST_FRAME + 1));
   /** Packets dropped because they were longer than any frame. */
   tooLong = 0;
+  /** Packets dropped because their checksum was left open, and does not lie inside. */
+  badChecksum = 0;
   readonly #onBurst: () => void;
 
   /** `onBurst` is called after each burst. */
@@ -82,7 +85,10 @@ export class WireTxQueue implements TxQueue {
     this.#onBurst = onBurst;
   }
 
-  /** Packets of any pool. The wire takes a frame before this returns, so what was sent is back in its pool then. */
+  /**
+   * Packets of any pool; checksums left open are completed. The wire takes a frame before this returns, so what was sent is
+   * back in its pool then.
+   */
   transmit(batch: PacketBatch): number {
     const { pool, packets, length } = batch;
     this.#wire.poll(nothing, 0, nanoseconds()); // lets time pass on the wire of a loop that only sends
@@ -102,6 +108,10 @@ export class WireTxQueue implements TxQueue {
   }
 
   #send(pool: PacketPool, packet: number): boolean {
+    if (!closeChecksum(pool, packet)) {
+      this.badChecksum++;
+      return true;
+    }
     if (pool.next[packet] !== NO_PACKET) return this.#sendChain(pool, packet);
     return this.#wire.deliver(pool.bytes, pool.offset(packet), pool.length[packet]);
   }

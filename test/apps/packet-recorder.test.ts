@@ -81,6 +81,26 @@ describe('PacketRecorder', () => {
     expect(seen).toEqual(seen.toSorted((a, b) => a - b));
   });
 
+  it('completes checksums that were left open, and leaves out packets where they lie outside', () => {
+    const path = join(temporaryDirectory(), 'out.pcap');
+    const { batch } = burst();
+    const { pool, packets } = batch;
+    const recorder = new PacketRecorder(path);
+    batch.length = 3;
+    for (const packet of packets.subarray(0, 3)) {
+      pool.bytes.fill(0, pool.offset(packet), pool.offset(packet) + LENGTH);
+      if (packet !== packets[2]) pool.requestChecksum(packet, 34, 6);
+    }
+    pool.length[packets[1]] = 41;
+    recorder.record(batch);
+    recorder.close();
+    expect([recorder.recorded, recorder.dropped, batch.length]).toEqual([2, 1, 3]);
+    const file = readFileSync(path);
+    expect(file).toHaveLength(24 + 2 * (16 + LENGTH));
+    const fields = [0, 1].map((i) => file.readUInt16BE(24 + i * (16 + LENGTH) + 16 + 40));
+    expect(fields).toEqual([0xffff, 0]);
+  });
+
   it('knows when the reader of its pipe has gone', () => {
     const { path, reader } = namedPipe();
     const { batch } = burst();

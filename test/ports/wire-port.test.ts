@@ -91,6 +91,33 @@ describe('a port over a wire', () => {
     expect(source.rx[0].pool.available).toBe(source.rx[0].pool.capacity);
   });
 
+  it('completes checksums that were left open, and drops packets where they lie outside', () => {
+    const far = new Collector();
+    const port = callbackPort(new CallbackWire({ onFrame: far.deliver }));
+    const { pool } = port.rx[0];
+    const batch = new PacketBatch(4, pool);
+    batch.allocate(pool, 4);
+    for (const packet of batch.packets) {
+      pool.length[packet] = 60;
+      pool.bytes.fill(0, pool.offset(packet), pool.offset(packet) + 60);
+    }
+    const [first, head, tail, cut] = batch.packets;
+    batch.packets.set([first, head, cut]);
+    batch.length = 3;
+    pool.chain(head, tail);
+    for (const packet of [first, head, cut]) pool.requestChecksum(packet, 34, 6);
+    pool.bytes[pool.offset(tail)] = 1;
+    pool.length[cut] = 41;
+    expect(port.tx[0].transmit(batch)).toBe(3);
+    expect(far.frames.map((frame) => [frame.length, frame[40], frame[41]])).toEqual([
+      [60, 0xff, 0xff],
+      [120, 0xfe, 0xff],
+    ]);
+    expect(port.statistics()).toMatchObject({ txPackets: 2, txDropped: 1 });
+    expect(port.counters().badChecksum).toBe(1);
+    expect(pool.available).toBe(pool.capacity);
+  });
+
   it('finds a double free in checked mode', () => {
     const wire = new CallbackWire();
     const port = callbackPort(wire, { checked: true });

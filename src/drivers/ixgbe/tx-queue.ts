@@ -18,11 +18,11 @@ import {
   TX_WB_STATUS,
 } from '../../datasheet/ixgbe/descriptors.ts';
 import { CheckedPacketPool } from '../../memory/checked-pool.ts';
+import { checksumIsInside, completeChecksum, hasOpenChecksum } from '../../memory/complete-checksum.ts';
 import type { DmaDomain } from '../../memory/dma-memory.ts';
 import type { PacketBatch } from '../../memory/packet-batch.ts';
 import { DEFAULT_HEADROOM, NO_PACKET, type PacketAddresses, type PacketPool } from '../../memory/packet-pool.ts';
 import { specialise } from '../../specialise.ts';
-import { checksumIsInside, completeChecksum, hasOpenChecksum } from '../complete-checksum.ts';
 import type { TxQueue as NetTxQueue } from '../net-device.ts';
 import { type PoolSource, PoolSources } from '../pool-sources.ts';
 import { TransmitAudit } from '../transmit-audit.ts';

@@ -1,8 +1,8 @@
 /** Frames as the device gets them on the slow path: the virtio header (virtio 1.2, section 5.1.6.2), and each segment. */
 import { NET_HEADER, NET_HEADER_NEEDS_CHECKSUM } from '../../datasheet/virtio/net.ts';
+import { checksumIsInside, completeChecksum, hasOpenChecksum } from '../../memory/complete-checksum.ts';
 import { addressHigh, addressLow } from '../../memory/dma-memory.ts';
 import { DEFAULT_HEADROOM, NO_PACKET, type PacketAddresses, type PacketPool } from '../../memory/packet-pool.ts';
-import { checksumIsInside, completeChecksum, hasOpenChecksum } from '../complete-checksum.ts';
 import { HEADER_STRIDE, headersOffset, type TxQueueInit } from './queue-init.ts';
 import { type FramePieces, TX_PACKET_MINIMUM } from './tx-context.ts';
 

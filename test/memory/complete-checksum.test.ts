@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checksumIsInside, completeChecksum, hasOpenChecksum } from '../../src/drivers/complete-checksum.ts';
+import {
+  checksumIsInside,
+  closeChecksum,
+  completeChecksum,
+  hasOpenChecksum,
+} from '../../src/memory/complete-checksum.ts';
 import { PacketPool } from '../../src/memory/packet-pool.ts';
 import { internetChecksum } from '../../src/packets/checksum.ts';
 import { testMemory } from '../support/memory.ts';
@@ -66,6 +71,19 @@ describe('a checksum completed in software', () => {
     expect(checksumIsInside(pool, packet)).toBe(true);
     pool.length[packet]--;
     expect(checksumIsInside(pool, packet)).toBe(false);
+  });
+
+  it('is closed where it was open, and only if it lies inside', () => {
+    const pool = new PacketPool(testMemory(2 ** 21));
+    const packet = packetOf(pool, new Uint8Array(60), []);
+    expect(closeChecksum(pool, packet)).toBe(true);
+    expect(bytesOf(pool, packet)).toEqual(new Uint8Array(60));
+    pool.requestChecksum(packet, 34, 6);
+    expect(closeChecksum(pool, packet)).toBe(true);
+    expect([...bytesOf(pool, packet).subarray(40, 42)]).toEqual([0xff, 0xff]);
+    pool.requestChecksum(packet, 34, 6);
+    pool.length[packet] = 41;
+    expect([closeChecksum(pool, packet), hasOpenChecksum(pool, packet)]).toEqual([false, true]);
   });
 
   it('moves with the data when headers are put before or taken off', () => {

@@ -1,6 +1,6 @@
 /** Transport checksums that an application left to whoever sends, completed in software. */
-import { CHECKSUM_PARTIAL, NO_PACKET, type PacketPool } from '../memory/packet-pool.ts';
 import { foldSum, sumBytes } from '../packets/checksum.ts';
+import { CHECKSUM_PARTIAL, NO_PACKET, type PacketPool } from './packet-pool.ts';
 
 /** Whether the packet's checksum has been left open. */
 export function hasOpenChecksum(pool: PacketPool, packet: number): boolean {
@@ -33,6 +33,17 @@ export function completeChecksum(pool: PacketPool, packet: number): void {
   bytes[field] = checksum >> 8;
   bytes[field + 1] = checksum;
   pool.offloads[packet] &= ~CHECKSUM_PARTIAL;
+}
+
+/**
+ * For packets that no device completes: completes the checksum, if it has been left open. False if it does not lie inside of
+ * the packet, so that nobody can.
+ */
+export function closeChecksum(pool: PacketPool, packet: number): boolean {
+  if (!hasOpenChecksum(pool, packet)) return true;
+  if (!checksumIsInside(pool, packet)) return false;
+  completeChecksum(pool, packet);
+  return true;
 }
 
 function swapBytes(word: number): number {
