@@ -6,5 +6,6 @@ export * from './errors.ts';
 export * from './memory/index.ts';
 export * from './packets/index.ts';
 export { EventInterrupt } from './pci/descriptor-interrupt.ts';
+export { type OpenPciOptions, openPciDevice } from './pci/open-pci-device.ts';
 export type * from './pci/pci-device.ts';
 export * from './ports/index.ts';

@@ -10,7 +10,7 @@ export function withDefaults<R extends object>(owner: string, defaults: R, optio
   const known = Object.keys(defaults);
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) {
-      throw new IxyError('ERR_ARGUMENT', `${owner}: unknown option '${key}'; ${knownOrNear(key, known)}`);
+      throw new IxyError('ERR_ARGUMENT', `${owner}: its driver has no option '${key}'; ${knownOrNear(key, known)}`);
     }
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

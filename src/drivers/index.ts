@@ -5,6 +5,7 @@ export type {
   DeviceCapabilities,
   DeviceStatistics,
   LinkState,
+  MacFilter,
   NetDevice,
   NetDeviceEvents,
   RxInterrupt,

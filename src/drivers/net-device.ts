@@ -89,6 +89,13 @@ export interface DeviceCapabilities {
   readonly features: readonly string[];
 }
 
+/** Destination addresses to receive beside the station's own and broadcast. */
+export interface MacFilter {
+  /** 'aa:bb:cc:dd:ee:ff' each; a virtio device takes up to 510 in both lists together. */
+  readonly unicast?: readonly string[];
+  readonly multicast?: readonly string[];
+}
+
 /** What a device emits, with what listeners get. */
 export interface NetDeviceEvents {
   /** The link went up or down, changed its speed, or wants stations to announce themselves anew. */
@@ -130,6 +137,12 @@ export interface NetDevice extends EventEmitter<NetDeviceEvents> {
   setPromiscuous(enabled: boolean): void;
   /** Whether to receive every multicast frame. */
   setAllMulticast(enabled: boolean): void;
+  /** Which other destinations to receive, instead of those set before. Absent where the driver has no such filter. */
+  readonly setMacFilter?: ((filter: MacFilter) => void) | undefined;
+  /** With `vlanFilter`: receive frames of VLAN `id`, 0 … 4095. Absent where the driver has no such filter. */
+  readonly addVlan?: ((id: number) => void) | undefined;
+  /** Takes `addVlan` back. */
+  readonly removeVlan?: ((id: number) => void) | undefined;
   /** Totals as of now; may read a few dozen registers. After `close`, what they were then. */
   statistics(): DeviceStatistics;
   /** Every counter the device has, by its own names, as totals. */

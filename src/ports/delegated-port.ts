@@ -30,6 +30,9 @@ export class DelegatedPort extends EventEmitter<NetDeviceEvents> implements NetD
   readonly tx: readonly TxQueue[];
   readonly capabilities: DeviceCapabilities;
   readonly mtu: number;
+  readonly setMacFilter: NetDevice['setMacFilter'];
+  readonly addVlan: NetDevice['addVlan'];
+  readonly removeVlan: NetDevice['removeVlan'];
   readonly #device: NetDevice;
   readonly #delegation: Delegation;
   #closed = false;
@@ -43,6 +46,9 @@ export class DelegatedPort extends EventEmitter<NetDeviceEvents> implements NetD
     this.tx = delegation.tx ?? device.tx;
     this.capabilities = device.capabilities;
     this.mtu = device.mtu;
+    this.setMacFilter = device.setMacFilter?.bind(device);
+    this.addVlan = device.addVlan?.bind(device);
+    this.removeVlan = device.removeVlan?.bind(device);
     this.#device = device;
     this.#delegation = delegation;
     device.on('link', (state) => this.emit('link', state));

@@ -1,12 +1,11 @@
 /** `emulated:virtio?…`: an emulated virtio-net device with a wire of one's choice, driven by the same driver as in a VM. */
-import { FEATURE, type FeatureName } from '../datasheet/virtio/features.ts';
 import { openVirtio } from '../drivers/virtio/index.ts';
 import type { ModelOptions } from '../emulation/index.ts';
 import { IxyError } from '../errors.ts';
-import { knownOrNear } from '../near-match.ts';
 import { emulatedScheme } from './emulated-scheme.ts';
 import type { Values } from './parameters.ts';
 import { integerFrom, oneOf } from './quantities.ts';
+import { parseFeatures } from './virtio-features.ts';
 
 /** A notification by a port is a call to the device's thread: while traffic flows it looks by itself, as hosts do. */
 const POLL_NANOSECONDS = 50_000;
@@ -62,12 +61,4 @@ function modelOptions({ kind, ring, queues, without = [], mtu }: Values<typeof p
   }
   const left = ring === 'split' ? [...without, 'RING_PACKED' as const] : without;
   return { kind, queuePairs: queues, mtu, without: left, pollTime: POLL_NANOSECONDS };
-}
-
-function parseFeatures(text: string): FeatureName[] {
-  const known = Object.keys(FEATURE);
-  return text.split(',').map((name) => {
-    if (name in FEATURE) return name as FeatureName;
-    throw new Error(`must name features: unknown '${name}'; ${knownOrNear(name, known)}`);
-  });
 }

@@ -14,6 +14,20 @@ export interface OpenOptions {
   readonly mtu?: number;
   /** Receive every frame, whoever it is for. Default false; ports without a NIC always do. */
   readonly promiscuous?: boolean;
+  /** Use interrupts where a NIC has them: to wake loops that sleep, and to tell of the link. Default true. */
+  readonly interrupts?: boolean;
+  /**
+   * Virtio devices only, as the two below; drivers that do not know an option refuse it. Drop frames with a VLAN tag, but
+   * those of `addVlan`. Default false.
+   */
+  readonly vlanFilter?: boolean;
+  /** Let the device complete checksums of `requestChecksum`, else the driver does. Default true. */
+  readonly transmitChecksum?: boolean;
+  /**
+   * Let the device check the checksums of what is received, and say so in `pool.offloads`. Packets from the same machine may
+   * then arrive with a partial one. Default false.
+   */
+  readonly receiveChecksum?: boolean;
   /** Where received packets go; it stays the caller's. Default: a pool of the port's own, closed with it. */
   readonly pool?: PacketPool;
   /**

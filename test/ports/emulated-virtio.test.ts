@@ -81,3 +81,25 @@ describe('emulated:virtio refuses', () => {
     await expect(open(`emulated:virtio?${parameters}`)).rejects.toThrow(message);
   });
 });
+
+describe('what a program asks of the driver through open()', () => {
+  it('reaches the driver for virtio, which has filters of its own', async () => {
+    const options = { vlanFilter: true, receiveChecksum: true, transmitChecksum: false };
+    const port = await openPort('emulated:virtio?thread=0', options);
+    expect(port.capabilities.features).toEqual(expect.arrayContaining(['CTRL_VLAN', 'GUEST_CSUM']));
+    expect(port.capabilities.features).not.toContain('CSUM');
+    port.setMacFilter?.({ unicast: ['02:00:00:00:00:01'] });
+    port.addVlan?.(5);
+    port.removeVlan?.(5);
+    expect(() => port.addVlan?.(4096)).toThrow('VLAN id must be an integer from 0 to 4095');
+  });
+
+  it('is refused by a driver that does not know it', async () => {
+    await expect(openPort('emulated:ixgbe?thread=0', { vlanFilter: true })).rejects.toMatchObject({
+      code: 'ERR_ARGUMENT',
+      message: expect.stringContaining("its driver has no option 'vlanFilter'; known: rxQueues"),
+    });
+    const port = await openPort('emulated:ixgbe?thread=0', { interrupts: false });
+    expect([port.setMacFilter, port.addVlan, port.removeVlan]).toEqual([undefined, undefined, undefined]);
+  });
+});

@@ -4,10 +4,17 @@ import { type FeatureSet, featureNames, STATUS_NEEDS_RESET } from '../../datashe
 import { errorMessage, IxyError } from '../../errors.ts';
 import { closeOnExit } from '../lifecycle.ts';
 import { LINK_DOWN, sameLink, waitForLink } from '../link.ts';
-import type { DeviceCapabilities, DeviceStatistics, LinkState, NetDevice, NetDeviceEvents } from '../net-device.ts';
+import type {
+  DeviceCapabilities,
+  DeviceStatistics,
+  LinkState,
+  MacFilter,
+  NetDevice,
+  NetDeviceEvents,
+} from '../net-device.ts';
 import { unlessGone } from '../unless-gone.ts';
 import { ringKind } from './features.ts';
-import { type MacFilter, ReceiveFilters } from './filters.ts';
+import { ReceiveFilters } from './filters.ts';
 import type { VirtioInterrupts } from './interrupts.ts';
 import { netRegisters, readLink, wantsAnnouncement } from './net-config.ts';
 import type { DeviceLimits } from './open.ts';

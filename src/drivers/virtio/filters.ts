@@ -4,6 +4,7 @@ import { type FeatureName, type FeatureSet, hasFeature } from '../../datasheet/v
 import { NET_CONFIG } from '../../datasheet/virtio/net.ts';
 import { checkInteger, IxyError } from '../../errors.ts';
 import { formatMac, isMulticastMac, parseMac, readMac, writeMac } from '../../packets/addresses.ts';
+import type { MacFilter } from '../net-device.ts';
 import { parseStationAddress } from '../station-address.ts';
 import { CONTROL_DATA_BYTES, type ControlQueue } from './control-queue.ts';
 import { readStationAddress } from './net-config.ts';
@@ -14,13 +15,6 @@ const COUNT_BYTES = 4;
 /** Addresses in both tables together. */
 const MAXIMUM_FILTERS = Math.floor((CONTROL_DATA_BYTES - 2 * COUNT_BYTES) / MAC_BYTES);
 const MAXIMUM_VLAN = 4095;
-
-/** Destination addresses to receive beside the station's own and broadcast. */
-export interface MacFilter {
-  /** 'aa:bb:cc:dd:ee:ff' each, up to 510 in both lists together. */
-  readonly unicast?: readonly string[];
-  readonly multicast?: readonly string[];
-}
 
 export class ReceiveFilters {
   readonly #transport: VirtioTransport;
