@@ -7,6 +7,7 @@ import { packedLayout } from '../../datasheet/virtio/packed-ring.ts';
 import { splitLayout } from '../../datasheet/virtio/split-ring.ts';
 import { IxyError } from '../../errors.ts';
 import type { DmaBlock } from '../../memory/dma-heap.ts';
+import type { Logger } from '../logger.ts';
 import { type BufferPart, type ControlRing, createControlRing } from './control-ring.ts';
 import type { RingKind } from './queue-init.ts';
 import type { QueueAddresses, VirtioTransport } from './transport.ts';
@@ -87,6 +88,16 @@ export class ControlQueue {
       'ERR_DEVICE_UNSUPPORTED',
       `${this.#transport.address}: the device refused the command ${name} (acknowledgement ${acknowledgement}, expected 0)`,
     );
+  }
+
+  /** The same for what can be done without: a refusal only gives a warning. */
+  offer(logger: Logger, name: ControlName, ...data: readonly Uint8Array[]): void {
+    try {
+      this.send(name, ...data);
+    } catch (error) {
+      if (!(error instanceof IxyError) || error.code !== 'ERR_DEVICE_UNSUPPORTED') throw error;
+      logger.warn(`${error.message}; going on without`);
+    }
   }
 
   #write(name: ControlName, data: readonly Uint8Array[]): BufferPart[] {

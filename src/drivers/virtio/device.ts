@@ -73,7 +73,7 @@ export class VirtioNetDevice extends EventEmitter<NetDeviceEvents> implements Ne
     this.#options = options;
     this.#queues = queues;
     this.#interrupts = interrupts;
-    this.#filters = new ReceiveFilters(transport, features, queues.control);
+    this.#filters = new ReceiveFilters(transport, features, queues.control, options.logger);
     const { speed } = readLink(transport, features);
     this.capabilities = {
       maxRxQueues: limits.pairs,

@@ -4,6 +4,7 @@ import { type FeatureName, type FeatureSet, hasFeature } from '../../datasheet/v
 import { NET_CONFIG } from '../../datasheet/virtio/net.ts';
 import { checkInteger, IxyError } from '../../errors.ts';
 import { formatMac, isMulticastMac, parseMac, readMac, writeMac } from '../../packets/addresses.ts';
+import type { Logger } from '../logger.ts';
 import type { MacFilter } from '../net-device.ts';
 import { parseStationAddress } from '../station-address.ts';
 import { CONTROL_DATA_BYTES, type ControlQueue } from './control-queue.ts';
@@ -22,12 +23,12 @@ export class ReceiveFilters {
   readonly #control: ControlQueue | undefined;
   #mac: string;
 
-  /** A device without a MAC address gets one. */
-  constructor(transport: VirtioTransport, features: FeatureSet, control: ControlQueue | undefined) {
+  /** A device without a MAC address gets one, which it may refuse to know: `logger` hears of it. */
+  constructor(transport: VirtioTransport, features: FeatureSet, control: ControlQueue | undefined, logger: Logger) {
     this.#transport = transport;
     this.#features = features;
     this.#control = control;
-    this.#mac = readStationAddress(transport, features) ?? this.#giveAddress();
+    this.#mac = readStationAddress(transport, features) ?? this.#giveAddress(logger);
   }
 
   get mac(): string {
@@ -80,10 +81,10 @@ export class ReceiveFilters {
   }
 
   /** Locally administered, unicast, and as good as never given twice (5.1.5). */
-  #giveAddress(): string {
+  #giveAddress(logger: Logger): string {
     const bytes = new Uint8Array(randomBytes(MAC_BYTES));
     bytes[0] = (bytes[0] & 0xfc) | 2;
-    if (this.#has('CTRL_MAC_ADDR')) this.#controlWith('CTRL_MAC_ADDR').send('MAC_ADDRESS_SET', bytes);
+    if (this.#has('CTRL_MAC_ADDR')) this.#controlWith('CTRL_MAC_ADDR').offer(logger, 'MAC_ADDRESS_SET', bytes);
     return formatMac(readMac(bytes, 0));
   }
 }

@@ -135,10 +135,10 @@ function startQueues(transport: VirtioTransport, queues: QueueSet, interrupts: V
 }
 
 /** A device may begin in any receive mode, and uses one pair of queues until it is told otherwise (5.1.6.5.1, 5.1.6.5.5). */
-function configure({ control, rx }: QueueSet, features: FeatureSet, { promiscuous }: ResolvedOptions): void {
+function configure({ control, rx }: QueueSet, features: FeatureSet, { promiscuous, logger }: ResolvedOptions): void {
   if (!control) return;
   if (rx.length > 1) control.send('QUEUE_PAIRS_SET', Uint8Array.of(rx.length & 0xff, rx.length >>> 8));
   if (!hasFeature(features, 'CTRL_RX')) return;
-  control.send('PROMISCUOUS', Uint8Array.of(promiscuous ? 1 : 0));
-  control.send('ALL_MULTICAST', Uint8Array.of(0));
+  control.offer(logger, 'PROMISCUOUS', Uint8Array.of(promiscuous ? 1 : 0));
+  control.offer(logger, 'ALL_MULTICAST', Uint8Array.of(0));
 }

@@ -83,12 +83,29 @@ describe('initialisation (virtio 1.2, section 3.1.1)', () => {
     expect(device.log.at(-1)).toBe('close');
   });
 
+  it('goes on, and warns, if the device refuses a mode or an address', async () => {
+    const device = new FakeVirtio({ features: ['CTRL_VQ', 'CTRL_RX', 'CTRL_MAC_ADDR', 'STATUS'] });
+    const warnings: string[] = [];
+    device.answer = () => 1;
+    const nic = await open(device, { logger: { info() {}, warn: (message) => warnings.push(message) } });
+    const refused = (name: string) =>
+      expect.stringContaining(`${device.address}: the device refused the command ${name}`);
+    expect(warnings).toEqual(['PROMISCUOUS', 'ALL_MULTICAST', 'MAC_ADDRESS_SET'].map(refused));
+    expect(() => nic.setPromiscuous(true)).toThrow('refused the command PROMISCUOUS');
+  });
+
+  it('does not go on with fewer queues than were asked for', async () => {
+    const device = new FakeVirtio({ features: [...USUAL, 'MQ'], pairs: 2 });
+    device.answer = () => 1;
+    await expect(open(device, { rxQueues: 2 })).rejects.toThrow('refused the command QUEUE_PAIRS_SET');
+  });
+
   it('gives everything back if it fails half-way', async () => {
     const device = new FakeVirtio();
-    device.answer = () => 1;
+    device.answer = () => undefined;
     await expect(open(device)).rejects.toMatchObject({
-      code: 'ERR_DEVICE_UNSUPPORTED',
-      message: expect.stringContaining('the device refused the command PROMISCUOUS'),
+      code: 'ERR_TIMEOUT',
+      message: expect.stringContaining('the command PROMISCUOUS is not answered'),
     });
     expect(device.log.slice(-5)).toEqual(['bus-master false', 'free', 'free', 'bus-master false', 'close']);
     expect(device.dma.mapped.size).toBe(0);
