@@ -56,6 +56,8 @@ export class VirtioNetDevice extends EventEmitter<NetDeviceEvents> implements Ne
   readonly #timer: NodeJS.Timeout | undefined;
   /** The link as last seen, for telling changes. */
   #link = LINK_DOWN;
+  /** The device calls for an announcement which it got, but would not be told so. */
+  #standingCall = false;
   /** Why the device is of no use any more. */
   #failure: IxyError | undefined;
   #closed = false;
@@ -108,8 +110,7 @@ export class VirtioNetDevice extends EventEmitter<NetDeviceEvents> implements Ne
   checkLink(): LinkState {
     const link = this.link();
     if (this.#closed || this.#failure) return link;
-    const announce = wantsAnnouncement(this.#transport, this.#features);
-    if (announce) this.#acknowledgeAnnouncement();
+    const announce = this.#hearsCall();
     if (announce || !sameLink(link, this.#link)) {
       this.#link = link;
       this.emit('link', link);
@@ -228,12 +229,24 @@ export class VirtioNetDevice extends EventEmitter<NetDeviceEvents> implements Ne
     }
   }
 
-  /** That the network is told is the application's affair: it hears of it by a 'link' event. */
-  #acknowledgeAnnouncement(): void {
+  /**
+   * Whether the device calls for an announcement, once per call. That the network is told is the application's affair: it
+   * hears of it by a 'link' event. A call that cannot be acknowledged stands, and is not heard again.
+   */
+  #hearsCall(): boolean {
+    const calls = wantsAnnouncement(this.#transport, this.#features);
+    const heard = this.#standingCall;
+    this.#standingCall = calls && (heard || !this.#acknowledgeCall());
+    return calls && !heard;
+  }
+
+  #acknowledgeCall(): boolean {
     try {
       this.#queues.control?.send('ANNOUNCE_ACKNOWLEDGE');
+      return true;
     } catch (error) {
-      this.#options.logger.warn(`${this.name}: ${errorMessage(error)}`);
+      this.#options.logger.warn(errorMessage(error));
+      return false;
     }
   }
 

@@ -63,7 +63,7 @@ export async function openVirtioTransport(
       mtu: limits.tellsMtu && limits.mtu <= mtu,
     });
     checkDma(transport, features);
-    queues = createQueues(transport, features, resolved, { pairs, mtu });
+    queues = createQueues(transport, features, resolved, { pairs, devicePairs: limits.pairs, mtu });
     transport.setBusMaster(true);
     const source = resolved.interrupts ? transport.interrupts : undefined;
     interrupts = source && new VirtioInterrupts(source, queues.rx);

@@ -9,7 +9,6 @@ import { createDevicePool, createRingHeap } from '../queue-memory.ts';
 import { ReleaseStack } from '../release-stack.ts';
 import { CONTROL_BUFFER_BYTES, CONTROL_DESCRIPTORS, ControlQueue, controlRingBytes } from './control-queue.ts';
 import { ringFeatures, ringKind } from './features.ts';
-import { readQueuePairs } from './net-config.ts';
 import type { ResolvedOptions } from './options.ts';
 import { QUEUE_ALIGNMENT, type QueueInit, queueBytes, type RingKind } from './queue-init.ts';
 import { VirtioRxQueue } from './rx-queue.ts';
@@ -42,6 +41,13 @@ export function frameInMemory(mtu: number): number {
   return mtu + ETHERNET_HEADER + VLAN_TAGS;
 }
 
+/** What is asked for: pairs of queues, of how many that the device has, and frames. */
+export interface QueueWishes {
+  readonly pairs: number;
+  readonly devicePairs: number;
+  readonly mtu: number;
+}
+
 /**
  * Allocates everything that `pairs` pairs of queues and the control queue need; the device knows nothing of it yet. Throws
  * `ERR_DEVICE_UNSUPPORTED` if it lacks a queue, and what allocating throws.
@@ -50,14 +56,14 @@ export function createQueues(
   transport: VirtioTransport,
   features: FeatureSet,
   options: ResolvedOptions,
-  { pairs, mtu }: { readonly pairs: number; readonly mtu: number },
+  { pairs, devicePairs, mtu }: QueueWishes,
 ): QueueSet {
   const kind = ringKind(features);
   const sizes = (indexOf: (pair: number) => number, wanted: number): number[] =>
     Array.from({ length: pairs }, (_, pair) => queueSize(transport, indexOf(pair), wanted));
   const rxSizes = sizes(receiveQueueIndex, options.rxRingSize);
   const txSizes = sizes(transmitQueueIndex, options.txRingSize);
-  const controlIndex = controlQueueIndex(readQueuePairs(transport, features));
+  const controlIndex = controlQueueIndex(hasFeature(features, 'MQ') ? devicePairs : 1);
   const controlSize = controlRingSize(transport, features, controlIndex);
   const acquired = new ReleaseStack();
   try {

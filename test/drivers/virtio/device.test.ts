@@ -344,3 +344,24 @@ describe('the configuration', () => {
     expect(restless.log.at(-1)).toBe('close');
   });
 });
+
+describe('a call for an announcement that the device will not have acknowledged', () => {
+  it.each([undefined, 1])('is told once, until the device withdraws it: answer %s', async (answer) => {
+    const device = new FakeVirtio({ features: [...USUAL, 'GUEST_ANNOUNCE'] });
+    const warnings: string[] = [];
+    const nic = await open(device, { logger: { info() {}, warn: (message) => warnings.push(message) } });
+    nic.checkLink();
+    let links = 0;
+    nic.on('link', () => links++);
+    device.answer = () => answer;
+    device.net.setUint16(6, 3, true);
+    for (let looks = 0; looks < 5; looks++) nic.checkLink();
+    expect([links, warnings.length]).toEqual([1, 1]);
+    expect(warnings[0].split(device.address)).toHaveLength(2);
+    device.net.setUint16(6, 1, true);
+    nic.checkLink();
+    device.net.setUint16(6, 3, true);
+    nic.checkLink();
+    expect(links).toBe(2);
+  });
+});

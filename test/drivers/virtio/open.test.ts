@@ -360,4 +360,13 @@ describe('options', () => {
     expect(device.commands[0]).toEqual({ code: [4, 0], data: [[3, 0]] });
     expect(nic.capabilities).toMatchObject({ maxRxQueues: 4, maxTxQueues: 4 });
   });
+
+  it('put the control queue where the device said first, though it says something else later', async () => {
+    const device = new FakeVirtio({ features: [...USUAL, 'MQ'], pairs: 4 });
+    let reads = 0;
+    const told = device.net.getUint16.bind(device.net);
+    device.net.getUint16 = (at, little) => (at === 8 && reads++ > 0 ? 1 : told(at, little));
+    await open(device, { rxQueues: 2 });
+    expect(device.log.filter((entry) => entry.startsWith('queue'))).toContain('queue 8');
+  });
 });
