@@ -64,13 +64,15 @@ const NEEDS: Readonly<Partial<Record<FeatureName, readonly FeatureName[]>>> = {
 /** The features to accept of those offered. */
 export function chooseFeatures(offered: FeatureSet, wishes: Wishes): FeatureSet {
   const shared = hasFeature(offered, 'VERSION_1') || hasFeature(offered, 'ANY_LAYOUT');
+  const packed =
+    wishes.ring !== 'split' && !wishes.without.includes('RING_PACKED') && hasFeature(offered, 'RING_PACKED');
   const optional: readonly (readonly [FeatureName, boolean])[] = [
     ['MTU', wishes.mtu],
     // A device with fewer buffers left than the next frame takes has to wait for more, but some name an index that has been
     // passed already, and are never notified (QEMU 7.2 with packed rings). A flag cannot be misunderstood.
-    ['EVENT_IDX', !wishes.mergeable],
+    ['EVENT_IDX', !(wishes.mergeable && packed)],
     ['MQ', wishes.pairs > 1],
-    ['RING_PACKED', wishes.ring !== 'split'],
+    ['RING_PACKED', packed],
     ['CTRL_VLAN', wishes.vlanFilter],
     // Where a header must be in a descriptor of its own, it is the driver's one header for all packets.
     ['MRG_RXBUF', wishes.mergeable && shared],

@@ -183,6 +183,15 @@ describe('features', () => {
     expect(accepted(device)).not.toContain(name);
   });
 
+  it.each<Partial<VirtioOptions>>([{ ring: 'split' }, { without: ['RING_PACKED'] }])(
+    'hold EVENT_IDX for jumbo frames too, with %o',
+    async (options) => {
+      const device = new FakeVirtio({ features: [...USUAL, 'RING_PACKED', 'MRG_RXBUF'] });
+      await open(device, { mtu: 9000, ...options });
+      expect(accepted(device)).toEqual(expect.arrayContaining(['EVENT_IDX', 'MRG_RXBUF']));
+    },
+  );
+
   it('need none', async () => {
     for (const kind of ['legacy', 'modern'] as const) {
       const device = new FakeVirtio({ kind, features: [] });
