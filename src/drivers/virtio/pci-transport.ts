@@ -56,12 +56,12 @@ export abstract class PciTransport implements VirtioTransport {
   readStatus(): number {
     const status = this.#loadStatusIfThere();
     if (status !== NOBODY) return status;
-    throw new IxyError('ERR_DEVICE_GONE', `${this.address}: the device does not answer any more; was it removed?`);
+    throw this.#gone();
   }
 
   addStatus(bits: number): void {
     this.#status |= bits;
-    this.storeStatus(this.#status);
+    this.#storeStatusIfThere();
   }
 
   async reset(): Promise<void> {
@@ -149,9 +149,21 @@ export abstract class PciTransport implements VirtioTransport {
     }
   }
 
+  #storeStatusIfThere(): void {
+    try {
+      this.storeStatus(this.#status);
+    } catch (error) {
+      throw isRemoval(error) ? this.#gone() : error;
+    }
+  }
+
+  #gone(): IxyError {
+    return new IxyError('ERR_DEVICE_GONE', `${this.address}: the device does not answer any more; was it removed?`);
+  }
+
   #beginReset(milliseconds: number): number {
     this.#status = 0;
-    this.storeStatus(0);
+    this.#storeStatusIfThere();
     return this.clock.now() + milliseconds;
   }
 

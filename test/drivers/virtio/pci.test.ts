@@ -157,3 +157,19 @@ describe('the capability list', () => {
     return registerFile(size, () => 0);
   }
 });
+
+describe('a device that is gone where registers are files', () => {
+  it.each(['legacy', 'modern'] as const)('is told as such by a reset, and by a new status: %s', async (kind) => {
+    const device = new FakeVirtio({ kind });
+    const transport = openPciTransport(device);
+    Object.defineProperty(device, 'status', {
+      set: () => {
+        throw Object.assign(new Error('write: EIO'), { code: 'EIO' });
+      },
+    });
+    const gone = expect.objectContaining({ code: 'ERR_DEVICE_GONE' });
+    await expect(transport.reset()).rejects.toEqual(gone);
+    expect(() => transport.resetBlocking()).toThrow(gone);
+    expect(() => transport.addStatus(1)).toThrow(gone);
+  });
+});
