@@ -29,6 +29,7 @@ export class EmulatedDomain implements DmaDomain {
   /** The domain of all emulated devices of this process, unless they are given another. */
   static readonly shared = new EmulatedDomain();
 
+  readonly translated = false;
   /** What devices on this thread can reach. */
   readonly regions = new DmaRegions();
   readonly #mappings = new Map<DmaMemory, Mapping>();

@@ -22,6 +22,8 @@ export interface DmaMemory {
  * A packet received on one device can be sent on any other in the same domain without a copy.
  */
 export interface DmaDomain {
+  /** An IOMMU stands between: its addresses mean other memory to a device that it does not translate for. */
+  readonly translated: boolean;
   /** Makes `memory` reachable. Mapping it again counts; each `map` needs an `unmap`. */
   map(memory: DmaMemory): void;
   /** Takes back one `map`; with the last one, devices lose access. */

@@ -20,6 +20,7 @@ export class PhysicalDomain implements DmaDomain {
   /** The domain of all devices that see physical memory. */
   static readonly shared = new PhysicalDomain();
 
+  readonly translated = false;
   readonly #pagemap: string;
   readonly #mappings = new Map<DmaMemory, Mapping>();
 

@@ -64,6 +64,7 @@ export class MutantDevice extends WrappedDevice {
       pause: (milliseconds) => device.clock.pause(milliseconds),
     };
     this.dma = {
+      translated: device.dma.translated,
       map: (memory) => device.dma.map(this.#asMapped(memory)),
       unmap: (memory) => device.dma.unmap(this.#asMapped(memory)),
       addressOf: (memory, offset) => device.dma.addressOf(this.#asMapped(memory), offset),

@@ -24,6 +24,7 @@ export function testMemory(size: number, pageSize = 2 ** 21): TestMemory {
 
 /** Maps everything at `base`; knows what is mapped. */
 export class TestDomain implements DmaDomain {
+  readonly translated = false;
   readonly mapped = new Map<DmaMemory, number>();
   readonly #base: number;
 

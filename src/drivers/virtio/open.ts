@@ -4,7 +4,6 @@ import { receiveQueueIndex, transmitQueueIndex } from '../../datasheet/virtio/ne
 import { IxyError } from '../../errors.ts';
 import { PacketPool } from '../../memory/packet-pool.ts';
 import type { PciDevice } from '../../pci/pci-device.ts';
-import { Type1Domain } from '../../pci/vfio/type1-domain.ts';
 import { VirtioNetDevice } from './device.ts';
 import { greet, negotiate } from './features.ts';
 import { VirtioInterrupts } from './interrupts.ts';
@@ -110,7 +109,7 @@ function checkLimits(address: string, limits: DeviceLimits, wanted: Pick<DeviceL
  * would write into memory of somebody else.
  */
 function checkDma({ address, dma }: VirtioTransport, features: FeatureSet): void {
-  if (!(dma instanceof Type1Domain) || hasFeature(features, 'ACCESS_PLATFORM')) return;
+  if (!dma.translated || hasFeature(features, 'ACCESS_PLATFORM')) return;
   throw new IxyError(
     'ERR_DMA_UNMAPPED',
     `${address} is used through VFIO, but does not translate addresses (ACCESS_PLATFORM); start the virtual machine with ` +

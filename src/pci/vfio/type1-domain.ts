@@ -19,6 +19,7 @@ const UNTOLD_RANGES: readonly AddressRange[] = [
 ];
 
 export class Type1Domain implements DmaDomain {
+  readonly translated = true;
   readonly #mappings = new Map<DmaMemory, Mapping>();
   readonly #addresses = new IovaAllocator();
   #container: number;

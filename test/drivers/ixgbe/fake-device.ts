@@ -66,6 +66,7 @@ export class FakeDevice implements PciDevice {
   };
 
   readonly dma: DmaDomain = {
+    translated: false,
     map: () => {},
     unmap: () => this.log.push({ name: 'unmap', value: 0 }),
     addressOf: (_memory, offset) => 0x1_0000_0000 + offset,

@@ -5,6 +5,7 @@ import type { DmaDomain, DmaMemory } from '../../../src/memory/dma-memory.ts';
 const DISTANCE = 2 ** 33;
 
 export class FakeDomain implements DmaDomain {
+  translated = false;
   readonly mapped = new Map<DmaMemory, { readonly base: number; users: number }>();
   #next = 2 ** 32 + 2 ** 21;
 

@@ -6,7 +6,6 @@ import { openVirtio, type VirtioNetDevice, type VirtioOptions } from '../../../s
 import { IxyError } from '../../../src/errors.ts';
 import { PacketPool } from '../../../src/memory/packet-pool.ts';
 import { allocatePlainMemory } from '../../../src/memory/plain-memory.ts';
-import { Type1Domain } from '../../../src/pci/vfio/type1-domain.ts';
 import { FakeVirtio, USUAL } from './fake-device.ts';
 
 const opened: VirtioNetDevice[] = [];
@@ -113,9 +112,11 @@ describe('initialisation (virtio 1.2, section 3.1.1)', () => {
 });
 
 describe('a device behind VFIO', () => {
-  // Nothing else of the domain is asked for before that is known.
-  const behindVfio = (features: readonly FeatureName[]) =>
-    Object.assign(new FakeVirtio({ features }), { dma: Object.create(Type1Domain.prototype) });
+  const behindVfio = (features: readonly FeatureName[]) => {
+    const device = new FakeVirtio({ features });
+    device.dma.translated = true;
+    return device;
+  };
 
   it('must translate addresses, or it would write anywhere', async () => {
     const device = behindVfio(USUAL);
@@ -129,7 +130,8 @@ describe('a device behind VFIO', () => {
 
   it('is used if it does', async () => {
     const device = behindVfio([...USUAL, 'ACCESS_PLATFORM']);
-    await expect(open(device)).rejects.not.toMatchObject({ code: 'ERR_DMA_UNMAPPED' });
+    await open(device);
+    expect(accepted(device)).toContain('ACCESS_PLATFORM');
   });
 });
 

@@ -44,6 +44,7 @@ describe('opening', () => {
     const first = open(vfio, ADDRESS, fake);
     const second = open(vfio, SECOND, fake);
     expect(second.dma).toBe(first.dma);
+    expect(first.dma.translated).toBe(true);
     expect(vfio.arguments('SET_IOMMU')).toHaveLength(1);
     expect(vfio.arguments('GROUP_SET_CONTAINER')).toHaveLength(2);
   });

@@ -96,5 +96,6 @@ describe('what is in the way', () => {
     expect(vfio.arguments('SET_IOMMU')).toEqual([8]);
     expect(await warned).toMatchObject({ code: 'IXY_NO_IOMMU', message: expect.stringContaining(ADDRESS) });
     expect(() => device.dma.map({ ...pages(4096), kind: 'plain' })).toThrow(/without an IOMMU/);
+    expect(device.dma.translated).toBe(false);
   });
 });
