@@ -32,7 +32,7 @@ export function completeChecksum(pool: PacketPool, packet: number): void {
   const checksum = ~sum & 0xffff || 0xffff;
   bytes[field] = checksum >> 8;
   bytes[field + 1] = checksum;
-  pool.offloads[packet] &= ~CHECKSUM_PARTIAL;
+  pool.clearOpenChecksum(packet);
 }
 
 /**

@@ -5,27 +5,10 @@
 import { checkInteger, IxyError } from '../errors.ts';
 import type { DmaDomain, DmaMemory } from './dma-memory.ts';
 import { DEFAULT_HEADROOM, type PacketAddresses, packetAddresses, SLOT_STRIDE, straddlesPage } from './packet-slots.ts';
+import { CHECKSUM_PARTIAL, NO_PACKET, POOL_MOVED, POOL_SPECIAL, POOL_TOP } from './pool-state.ts';
 
 export { DEFAULT_HEADROOM, type PacketAddresses, SLOT_STRIDE } from './packet-slots.ts';
-
-/** End of a chain in `PacketPool.next`. */
-export const NO_PACKET = -1;
-
-/**
- * Indices into `PacketPool.state`, which queues share with their pool: packets on the free stack, packets whose headroom
- * differs from the default, and whether chains or unfinished checksums may exist. The last two are together 0 in the usual
- * case, and queues ask once per burst.
- */
-export const POOL_TOP = 0;
-export const POOL_MOVED = 1;
-export const POOL_SPECIAL = 2;
-
-/**
- * Bits of `PacketPool.offloads`. PARTIAL: the transport checksum holds the sum of the pseudo header only; whoever sends the
- * packet completes it. VERIFIED: the device that received it found its checksum right.
- */
-export const CHECKSUM_PARTIAL = 1;
-export const CHECKSUM_VERIFIED = 2;
+export { CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, NO_PACKET, POOL_MOVED, POOL_SPECIAL, POOL_TOP } from './pool-state.ts';
 
 /** Typed arrays below this length lie on the JavaScript heap and move; engine-constant ones must be longer. */
 const STATE_WORDS = 32;
@@ -62,14 +45,19 @@ export class PacketPool {
   /** Bytes between the slot's begin and the data, by packet. Move it with `prepend` and `trimFront`. */
   readonly headroom: Uint16Array;
   /**
-   * `CHECKSUM_…` bits by packet (of a chain: its first segment). Receive queues with checksum offload write them; those
-   * without leave VERIFIED as it was. Set PARTIAL with `requestChecksum`.
+   * `CHECKSUM_…` bits by packet (of a chain: its first segment). PARTIAL is counted: set it with `requestChecksum`, and let
+   * `completeChecksum` clear it. VERIFIED means something only in packets from a receive queue with checksum offload, which
+   * writes it anew for each, and until the packet is changed: bursts give packets back without clearing it, so that allocated
+   * packets, and those from other queues, may still have it from an earlier use.
    */
   readonly offloads: Uint8Array;
   /** For PARTIAL packets: bytes from the packet's begin to where the checksum begins, and from there to its field. */
   readonly checksumStart: Uint16Array;
   readonly checksumOffset: Uint16Array;
-  /** Next segment of a chain, or NO_PACKET. Free packets and single-buffer packets have NO_PACKET. */
+  /**
+   * Next segment of a chain, or NO_PACKET. Free packets and single-buffer packets have NO_PACKET. Make links with `chain`, and
+   * undo them with `unlink`: they are counted.
+   */
   readonly next: Int32Array;
   /** For queues: free packets are `stack[0 … state[POOL_TOP]-1]`. */
   readonly stack: Int32Array;
@@ -143,8 +131,7 @@ export class PacketPool {
   /** For queues: gives back a packet that a ring held, with all segments of its chain. */
   reclaim(packet: number): void {
     for (let segment = packet; segment !== NO_PACKET; ) {
-      const next = this.next[segment];
-      this.next[segment] = NO_PACKET;
+      const next = this.unlink(segment);
       this.freeSegment(segment);
       segment = next;
     }
@@ -196,16 +183,30 @@ export class PacketPool {
     checkInteger(`${this.name}: checksum offset`, offset, 0, this.length[packet] - start - 2);
     this.checksumStart[packet] = start;
     this.checksumOffset[packet] = offset;
+    if ((this.offloads[packet] & CHECKSUM_PARTIAL) === 0) this.state[POOL_SPECIAL]++;
     this.offloads[packet] = CHECKSUM_PARTIAL;
-    this.state[POOL_SPECIAL] = 1;
+  }
+
+  /** For whoever has completed a packet's open checksum. */
+  clearOpenChecksum(packet: number): void {
+    if ((this.offloads[packet] & CHECKSUM_PARTIAL) !== 0) this.state[POOL_SPECIAL]--;
+    this.offloads[packet] &= ~CHECKSUM_PARTIAL;
   }
 
   /** Appends `tail` (a packet or chain of this pool) to the chain that begins with `packet`. */
   chain(packet: number, tail: number): void {
     let last = packet;
     while (this.next[last] !== NO_PACKET) last = this.next[last];
+    if (tail !== NO_PACKET) this.state[POOL_SPECIAL]++;
     this.next[last] = tail;
-    this.state[POOL_SPECIAL] = 1;
+  }
+
+  /** Ends a chain behind one of its segments; what comes next, now a packet or chain of its own, or NO_PACKET. */
+  unlink(segment: number): number {
+    const next = this.next[segment];
+    if (next !== NO_PACKET) this.state[POOL_SPECIAL]--;
+    this.next[segment] = NO_PACKET;
+    return next;
   }
 
   /** Bytes in the whole packet, over all its segments. */
@@ -267,6 +268,7 @@ export class PacketPool {
       this.headroom[segment] = DEFAULT_HEADROOM;
       this.state[POOL_MOVED]--;
     }
+    this.clearOpenChecksum(segment);
     this.offloads[segment] = 0;
     this.stack[this.state[POOL_TOP]++] = segment;
   }

@@ -1,7 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { createPacketPool } from '../../src/memory/checked-pool.ts';
+import { closeChecksum } from '../../src/memory/complete-checksum.ts';
 import { PacketBatch } from '../../src/memory/packet-batch.ts';
-import { DEFAULT_HEADROOM, NO_PACKET, PacketPool, SLOT_STRIDE } from '../../src/memory/packet-pool.ts';
+import {
+  CHECKSUM_PARTIAL,
+  DEFAULT_HEADROOM,
+  NO_PACKET,
+  PacketPool,
+  POOL_MOVED,
+  POOL_SPECIAL,
+  SLOT_STRIDE,
+} from '../../src/memory/packet-pool.ts';
 import { TestDomain, testMemory } from '../support/memory.ts';
 
 const PAGE = 2 ** 21;
@@ -55,6 +65,46 @@ describe('a packet pool', () => {
     const again = pool.allocate();
     expect(again).toBe(packet);
     expect(pool.offset(again)).toBe(before);
+  });
+
+  it.each([false, true])('counts links and open checksums, whatever becomes of them; checked mode %s', (checked) => {
+    const step = fc.tuple(
+      fc.constantFrom('take', 'free', 'give', 'chain', 'unlink', 'ask', 'complete', 'move'),
+      fc.nat(15),
+    );
+    const property = (steps: [string, number][]): void => {
+      const pool = createPacketPool(testMemory(8 * SLOT_STRIDE, PAGE), { checked });
+      const heads: number[] = [];
+      for (const [action, pick] of steps) {
+        const [packet] = heads.slice(pick % (heads.length || 1));
+        if (action === 'take') {
+          const fresh = pool.allocate();
+          if (fresh === NO_PACKET) continue;
+          pool.length[fresh] = 60;
+          heads.push(fresh);
+        }
+        if (packet === undefined) continue;
+        if (action === 'free') pool.free(packet);
+        if (action === 'give') pool.give(Int32Array.of(packet), 0, 1);
+        if (action === 'free' || action === 'give') heads.splice(heads.indexOf(packet), 1);
+        if (action === 'chain' && heads.length > 1 && packet !== heads[0]) {
+          pool.chain(heads[0], packet);
+          heads.splice(heads.indexOf(packet), 1);
+        }
+        if (action === 'chain') pool.chain(packet === heads[0] ? packet : heads[0], NO_PACKET);
+        const cut = action === 'unlink' ? pool.unlink(packet) : NO_PACKET;
+        if (cut !== NO_PACKET) heads.push(cut);
+        if (action === 'ask' && pool.length[packet] >= 30) pool.requestChecksum(packet, 20, 6);
+        if (action === 'complete') closeChecksum(pool, packet);
+        if (action === 'move' && pool.length[packet] > 4) pool.trimFront(packet, 4);
+        const links = pool.next.filter((next) => next !== NO_PACKET).length;
+        const open = pool.offloads.filter((bits) => (bits & CHECKSUM_PARTIAL) !== 0).length;
+        expect(pool.state[POOL_SPECIAL]).toBe(links + open);
+      }
+      for (const packet of heads) pool.free(packet);
+      expect([pool.state[POOL_SPECIAL], pool.state[POOL_MOVED], pool.available]).toEqual([0, 0, pool.capacity]);
+    };
+    fc.assert(fc.property(fc.array(step, { maxLength: 60 }), property), { seed: 5, numRuns: 300 });
   });
 
   it('frees a chain with its head, from a batch too', () => {

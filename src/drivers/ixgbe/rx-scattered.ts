@@ -65,7 +65,7 @@ export function makeScatteredReceive(context: RxContext, rearm: () => void): Rec
         state[CHAIN_HEAD] = packet;
       } else {
         links[state[CHAIN_TAIL]] = packet;
-        $poolState[POOL_SPECIAL] = 1;
+        $poolState[POOL_SPECIAL]++;
       }
       state[CHAIN_TAIL] = packet;
       state[CHAIN_SEGMENTS] = segments;

@@ -199,7 +199,7 @@ export class TxQueue implements NetTxQueue {
     let index = first;
     let last = first;
     for (let segment = packet; segment !== NO_PACKET; ) {
-      const next = pool.next[segment];
+      const next = pool.unlink(segment);
       const length = pool.length[segment];
       const word = index << 2;
       // Data never leaves its slot, and no slot straddles 4 GiB: the high half holds.
@@ -211,7 +211,6 @@ export class TxQueue implements NetTxQueue {
       this.#shadow[index] = segment;
       this.#sources.entered(index);
       this.#audit.queued(pool, segment);
-      pool.next[segment] = NO_PACKET;
       segment = next;
       last = index;
       index = (index + 1) & mask;

@@ -43,7 +43,7 @@ export function makeFrameReceive(context: RxContext, buffers: UsedBuffers, repla
     links[last] = packet;
     headrooms[packet] = HEADROOM - headerBytes;
     poolState[POOL_MOVED]++;
-    poolState[POOL_SPECIAL] = 1;
+    poolState[POOL_SPECIAL]++;
   };
 
   /** Makes the header's words on checksums the packet's; false if they point outside of it. */
@@ -56,7 +56,7 @@ export function makeFrameReceive(context: RxContext, buffers: UsedBuffers, repla
     checksumStarts[packet] = start;
     checksumOffsets[packet] = offset;
     offloads[packet] = PARTIAL;
-    poolState[POOL_SPECIAL] = 1;
+    poolState[POOL_SPECIAL]++;
     return true;
   };
 

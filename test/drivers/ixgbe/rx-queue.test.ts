@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { RxQueue } from '../../../src/drivers/ixgbe/rx-queue.ts';
 import { createPacketPool } from '../../../src/memory/checked-pool.ts';
 import { PacketBatch } from '../../../src/memory/packet-batch.ts';
+import { POOL_SPECIAL } from '../../../src/memory/packet-pool.ts';
 import { TestDomain, testMemory } from '../../support/memory.ts';
 import { BASE, ReceiveSide } from '../../support/ring-device.ts';
 
@@ -155,6 +156,7 @@ describe.each([true, false])('a receive queue for jumbo frames, checked mode %s'
     expect(queue.badFrames).toBe(2);
     batch.free();
     expect(pool.available).toBe(pool.capacity - device.armed);
+    expect(pool.state[POOL_SPECIAL]).toBe(0);
   });
 
   it('drops a frame that ends without saying so, and a frame without end', () => {

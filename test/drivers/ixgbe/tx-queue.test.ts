@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { TxQueue } from '../../../src/drivers/ixgbe/tx-queue.ts';
 import { createPacketPool } from '../../../src/memory/checked-pool.ts';
 import { PacketBatch } from '../../../src/memory/packet-batch.ts';
-import type { PacketPool } from '../../../src/memory/packet-pool.ts';
+import { type PacketPool, POOL_SPECIAL } from '../../../src/memory/packet-pool.ts';
 import { TestDomain, type TestMemory, testMemory } from '../../support/memory.ts';
 import { BASE, TransmitSide } from '../../support/ring-device.ts';
 
@@ -256,6 +256,7 @@ describe.each([true, false])('a transmit queue, checked mode %s', (checked) => {
         expect(device.sent.filter(({ end }) => end).length).toBe(queued);
         queue.reclaim();
         expect([pool.available, other.available]).toEqual([pool.capacity, other.capacity]);
+        expect([pool.state[POOL_SPECIAL], other.state[POOL_SPECIAL]]).toEqual([0, 0]);
       }),
       { numRuns: 80 },
     );

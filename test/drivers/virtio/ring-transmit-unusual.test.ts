@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createPacketPool } from '../../../src/memory/checked-pool.ts';
 import { PacketBatch } from '../../../src/memory/packet-batch.ts';
-import type { PacketPool } from '../../../src/memory/packet-pool.ts';
+import { type PacketPool, POOL_MOVED, POOL_SPECIAL } from '../../../src/memory/packet-pool.ts';
 import { testMemory } from '../../support/memory.ts';
 import { expectConserved, transmitter } from './ring-set-up.ts';
 import { CASES, chain, dataOf, fresh, send, sentIn } from './transmit-side.ts';
@@ -30,14 +30,22 @@ describe.each(CASES)('a transmit ring: %s', (_, options) => {
     expectConserved(pool);
   });
 
-  it('changes between frames in one piece and in several, time and again', () => {
+  it('changes between usual frames and others, time and again', () => {
     const set = transmitter({ ...options, size: options.separateHeader ? 16 : 8 });
     const { pool, queue, device } = set;
+    const idle = new PacketBatch(1, pool);
     for (let round = 0; round < 300; round++) {
       const batch = fresh(pool, 1 + (round % 5));
-      if (round % 3 === 0) pool.prepend(batch.packets[0], 60); // no room for a header in front
-      const expected = [...batch.packets.subarray(0, batch.length)].map((packet) => dataOf(pool, packet));
-      expect(queue.transmit(batch)).toBe(expected.length);
+      const [first, second] = batch.packets;
+      if (round % 3 === 0) pool.prepend(first, 60); // no room for a header in front
+      if (round % 7 === 1) pool.requestChecksum(first, 20, 6);
+      if (round % 11 === 2 && batch.length === 3) {
+        pool.chain(first, second);
+        batch.packets[1] = batch.packets[--batch.length];
+      }
+      const packets = batch.packets.slice(0, batch.length);
+      expect(queue.transmit(batch)).toBe(packets.length);
+      const expected = [...packets].map((packet) => dataOf(pool, packet)); // checksums are complete now
       const sent: number[][] = [];
       const ids: number[] = [];
       for (let buffer = device.take(); buffer; buffer = device.take()) {
@@ -47,6 +55,9 @@ describe.each(CASES)('a transmit ring: %s', (_, options) => {
       expect(sent).toEqual(expected);
       if (!options.inOrder) ids.reverse();
       for (const id of ids) device.use(id, 0);
+      if (round % 13 > 0) continue;
+      queue.transmit(idle);
+      expect([pool.state[POOL_MOVED], pool.state[POOL_SPECIAL]]).toEqual([0, 0]); // bursts from here on
     }
     expect(set.broken).toEqual([]);
     queue.reclaim();
