@@ -5,6 +5,7 @@ import { controlQueueIndex, receiveQueueIndex, transmitQueueIndex } from '../../
 import { SPLIT_MAXIMUM_SIZE } from '../../datasheet/virtio/split-ring.ts';
 import { IxyError } from '../../errors.ts';
 import type { DmaBlock, DmaHeap } from '../../memory/dma-heap.ts';
+import { PacketPool } from '../../memory/packet-pool.ts';
 import { createDevicePool, createRingHeap } from '../queue-memory.ts';
 import { ReleaseStack } from '../release-stack.ts';
 import { CONTROL_BUFFER_BYTES, CONTROL_DESCRIPTORS, ControlQueue, controlRingBytes } from './control-queue.ts';
@@ -50,7 +51,7 @@ export interface QueueWishes {
 
 /**
  * Allocates everything that `pairs` pairs of queues and the control queue need; the device knows nothing of it yet. Throws
- * `ERR_DEVICE_UNSUPPORTED` if it lacks a queue, and what allocating throws.
+ * `ERR_DEVICE_UNSUPPORTED` if it lacks a queue, `ERR_ARGUMENT` if a frame has no room in one, and what allocating throws.
  */
 export function createQueues(
   transport: VirtioTransport,
@@ -63,6 +64,7 @@ export function createQueues(
     Array.from({ length: pairs }, (_, pair) => queueSize(transport, indexOf(pair), wanted));
   const rxSizes = sizes(receiveQueueIndex, options.rxRingSize);
   const txSizes = sizes(transmitQueueIndex, options.txRingSize);
+  for (const size of [...rxSizes, ...txSizes]) checkRoom(transport.address, size, mtu);
   const controlIndex = controlQueueIndex(hasFeature(features, 'MQ') ? devicePairs : 1);
   const controlSize = controlRingSize(transport, features, controlIndex);
   const acquired = new ReleaseStack();
@@ -112,6 +114,16 @@ function queueSize(transport: VirtioTransport, index: number, wanted: number): n
     'ERR_DEVICE_UNSUPPORTED',
     `${transport.address}: queue ${index} must have ${CONTROL_DESCRIPTORS} to ${SPLIT_MAXIMUM_SIZE} descriptors, ` +
       `a power of two, found ${maximum}`,
+  );
+}
+
+/** A frame that does not fit into all buffers of a ring together never comes, and never leaves. */
+function checkRoom(address: string, size: number, mtu: number): void {
+  const needed = Math.ceil(frameInMemory(mtu) / PacketPool.DATA_SIZE);
+  if (size >= needed) return;
+  throw new IxyError(
+    'ERR_ARGUMENT',
+    `${address}: with mtu ${mtu} a frame takes ${needed} descriptors, found rings of ${size}; make them larger, or the mtu smaller`,
   );
 }
 

@@ -320,6 +320,13 @@ describe('options', () => {
     expect(legacy.queues[0].size).toBe(128);
   });
 
+  test.each([{ rxRingSize: 4 }, { txRingSize: 4 }])('make rings large enough for a frame: %o', async (sizes) => {
+    const features: FeatureName[] = [...USUAL, 'MRG_RXBUF'];
+    const message = 'with mtu 9000 a frame takes 5 descriptors, found rings of 4';
+    await expect(open(new FakeVirtio({ features }), { ...sizes, mtu: 9000 })).rejects.toThrow(message);
+    await open(new FakeVirtio({ features }), { ...sizes, mtu: 8100 });
+  });
+
   test.each([
     ['legacy' as const, 100],
     ['legacy' as const, 2],
