@@ -1,5 +1,6 @@
 /** What ports with emulated NICs have in common, whatever NIC it is: wire, address, strictness, thread. */
 import type { NetDevice } from '../drivers/net-device.ts';
+import { unlessGone } from '../drivers/unless-gone.ts';
 import type { ModelKind, ModelOptions, Violation } from '../emulation/index.ts';
 import {
   ENDED,
@@ -110,11 +111,20 @@ function emulatedPort(nic: EmulatedNic, driver: NetDevice, counters: WireCounter
     rx: driver.rx.map((queue) => new SteppedRxQueue(queue, step)),
     tx: driver.tx.map((queue) => new SteppedTxQueue(queue, step)),
   };
+  let seen: readonly Violation[] = [];
+  // Once the port is closed, or its thread gone, there is nobody to ask.
+  const violations = (): readonly Violation[] => {
+    seen = unlessGone(nic.violations, seen);
+    return seen;
+  };
   return new DelegatedPort(driver, {
     ...queues,
     ended: () => counters[ENDED] !== 0,
-    counters: () => ({ ...violationCounts(nic.violations()), ...wireCounts(counters) }),
-    beforeClose: () => step?.(),
+    counters: () => ({ ...violationCounts(violations()), ...wireCounts(counters) }),
+    beforeClose: () => {
+      step?.();
+      violations();
+    },
   });
 }
 

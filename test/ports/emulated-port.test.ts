@@ -217,3 +217,16 @@ async function forwardUntil(from: NetDevice, to: NetDevice, done: () => boolean)
   batch.free();
   expect(done()).toBe(true);
 }
+
+describe('counters of a closed port', () => {
+  it.each(['ixgbe', 'virtio'])('are what they were then: %s, by thread and without', async (nic) => {
+    for (const thread of [0, 1]) {
+      const port = await openPort(`emulated:${nic}?wire=loopback&strict=1&thread=${thread}`);
+      await port.waitForLink();
+      const before = port.counters();
+      port.close();
+      expect(port.counters()).toEqual(before);
+      expect(before).toHaveProperty('violations', 0);
+    }
+  });
+});
