@@ -30,9 +30,9 @@ export const interrupts = {
   }),
   EICS: register({
     offset: 0x00808,
-    access: 'WO',
+    access: 'W1S', // The datasheet calls it write-only; Linux's driver reads its causes here, so as not to clear them.
     section: '8.2.3.5.2',
-    meaning: 'Sets interrupt causes',
+    meaning: 'Sets interrupt causes; a read gives those of EICR, and clears none',
     fields: causes,
   }),
   EIMS: register({

@@ -52,6 +52,7 @@ export class Interrupts {
         this.#maskByCauses(written);
       }),
     );
+    registers.onRead(ixgbe.EICS, () => this.#pendingCauses());
     registers.onWrite(ixgbe.EICS, (value) => this.#quietly(() => this.#raiseWord(value)));
     registers.onWrite(EITR, (value, _before, vector) => {
       if ((value & EITR.bits.CNT_WDIS.mask) === 0 && vector < VECTORS) {
@@ -229,8 +230,13 @@ export class Interrupts {
     this.#mask[2] &= ~(other & ~QUEUE_BITS);
   }
 
+  /** In the layout of EICR. */
+  #pendingCauses(): number {
+    return (this.#causes[0] & QUEUE_BITS) | this.#causes[2];
+  }
+
   #readCauses(): number {
-    const causes = (this.#causes[0] & QUEUE_BITS) | this.#causes[2];
+    const causes = this.#pendingCauses();
     const { registers } = this.#context;
     const keeps = (registers.get(GPIE) & GPIE.bits.OCD.mask) !== 0 ? KEPT_WITH_OCD : 0;
     this.#clear(causes & ~keeps);

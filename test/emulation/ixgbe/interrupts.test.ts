@@ -44,6 +44,15 @@ describe('causes', () => {
     expect(driver.read(EICR)).toBe(0x10_0002);
   });
 
+  test('can be looked at without clearing them', () => {
+    const { driver } = labWithVectors();
+    driver.write(EICS, 0x10_0003);
+    expect(driver.read(EICS)).toBe(0x10_0003);
+    expect(driver.read(EICS)).toBe(0x10_0003);
+    expect(driver.read(EICR)).toBe(0x10_0003);
+    expect(driver.read(EICS)).toBe(0);
+  });
+
   test('of links and missed packets', () => {
     const lab = labWithVectors();
     lab.wire.connected = false;
