@@ -1,0 +1,43 @@
+/** What the suites share: the guest whose kernel drives the NIC, and the NIC. */
+import type { Guest } from '../vm/harness/guest.ts';
+import type { JudgedNic } from './judged-nic.ts';
+
+export interface Bench {
+  readonly guest: () => Guest;
+  readonly nic: () => JudgedNic;
+}
+
+/** The NIC's place in the guest, and the interface that its driver makes. */
+export const SLOT = 10;
+export const INTERFACE = 'eth0';
+
+/** A shell command that waits for a command to succeed. */
+export function until(command: string): string {
+  return `until ${command}; do :; done`;
+}
+
+/** Whether the guest's kernel sees a link, as a condition of the shell. */
+export function carrier(up: boolean): string {
+  return `[ "$(cat /sys/class/net/${INTERFACE}/carrier)" = ${Number(up)} ]`;
+}
+
+/**
+ * Runs a command that changes the card's registers, and waits until they have changed: writes are posted, and what reads
+ * behind them comes behind them.
+ */
+export async function change({ guest }: Bench, command: string): Promise<void> {
+  await guest().output(`${command} && head -c 64 /sys/class/net/${INTERFACE}/device/config >/dev/null`);
+}
+
+/** The interface's counters by name, as `ethtool -S` prints them: those of the driver and of the card. */
+export async function driverCounters({ guest }: Bench): Promise<Record<string, number>> {
+  const lines = (await guest().output(`ethtool -S ${INTERFACE}`)).split('\n').slice(1);
+  return Object.fromEntries(lines.map((line) => line.split(':')).map(([name, value]) => [name.trim(), Number(value)]));
+}
+
+/** What the kernel's log has that a test may look for. */
+export function kernelLog({ guest }: Bench, levels = ''): Promise<string> {
+  return guest().output(`dmesg --notime ${levels}`);
+}
+
+export const WARNINGS = '--level=emerg,alert,crit,err,warn';

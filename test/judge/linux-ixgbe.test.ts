@@ -1,0 +1,53 @@
+/** Linux's own, unmodified ixgbe driver finds an 82599 in its machine, which is ours. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { haveTap } from '../support/tap.ts';
+import { describeGuest } from '../vm/harness/describe-guest.ts';
+import { type Bench, kernelLog, SLOT, WARNINGS } from './bench.ts';
+import { JudgedNic } from './judged-nic.ts';
+import { testBringUp } from './suites/bring-up.ts';
+import { testFilters } from './suites/filters.ts';
+import { testLink } from './suites/link.ts';
+import { testReload } from './suites/reload.ts';
+import { testSelfTest } from './suites/self-test.ts';
+import { testStatistics } from './suites/statistics.ts';
+import { testTraffic } from './suites/traffic.ts';
+
+/** What the kernel says when an emulated machine gets too little time, and when there is nothing to say. */
+const OF_THE_MACHINE = /^$|hrtimer: interrupt took|clocksource|TSC/;
+const SOCKET = join(tmpdir(), `ixy-judge-${process.pid}.sock`);
+
+// One machine and one NIC for all, in the order in which a person would try them.
+describe.runIf(haveTap)('the emulated 82599', () => {
+  let served: JudgedNic | undefined;
+  beforeAll(async () => {
+    served = await JudgedNic.start(SOCKET);
+  });
+  afterAll(() => served?.close());
+  const nic = (): JudgedNic => {
+    if (!served) throw new Error('the NIC is there only while its tests run');
+    return served;
+  };
+
+  describeGuest("under Linux's driver", { nics: [], served: [{ socket: SOCKET, slot: SLOT }] }, (guest) => {
+    const bench: Bench = { guest, nic };
+    testBringUp(bench);
+    testTraffic(bench);
+    testFilters(bench);
+    testStatistics(bench);
+    testSelfTest(bench);
+    testLink(bench);
+    testReload(bench);
+
+    it('was driven by known registers alone, within its memory', () => {
+      expect([...nic().unknown]).toEqual([]);
+      expect(nic().device.model.dmaFaults).toBe(0);
+      expect(nic().log).toHaveLength(1);
+    });
+
+    it('gave the kernel nothing to warn of', async () => {
+      expect((await kernelLog(bench, WARNINGS)).split('\n').filter((line) => !OF_THE_MACHINE.test(line))).toEqual([]);
+    });
+  });
+});

@@ -1,0 +1,160 @@
+/** Which frames reach the guest's kernel: by address, by VLAN, with all filters off. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
+import { extract } from '../../../src/datasheet/registers.ts';
+import { internetChecksum, PacketTemplate, TCP_RST } from '../../../src/packets/index.ts';
+import { type Bench, change, driverCounters, INTERFACE, until } from '../bench.ts';
+import { Ear, STRANGER } from '../ear.ts';
+import { FAR, GUEST } from '../judged-nic.ts';
+
+const { FCTRL, MTA, VFTA, VLNCTRL } = ixgbe;
+const BROADCAST = 'ff:ff:ff:ff:ff:ff';
+const GROUP = '01:00:5e:01:02:03';
+const OTHER_GROUP = '01:00:5e:01:02:04';
+
+/** Where the checksums of IPv4 and TCP are in a frame. */
+const IP_CHECKSUM = 24;
+const TCP_CHECKSUM = 50;
+
+const VLAN = 42;
+const OTHER_VLAN = 43;
+/** Bytes ahead of a ping's payload: Ethernet with a tag, IPv4, ICMP. */
+const VLAN_HEADERS = 46;
+const SHORTEST_FRAME = 60;
+const VLAN_PINGS = [0, 18, 56, 1472];
+const VLAN_PEER = '10.99.42.1';
+
+export function testFilters(bench: Bench): void {
+  describe('filters', () => {
+    let opened: Ear | undefined;
+    beforeAll(async () => {
+      opened = await Ear.open(bench);
+    });
+    afterAll(() => opened?.close());
+    const ear = (): Ear => {
+      if (!opened) throw new Error('the ear is open only while its tests run');
+      return opened;
+    };
+    testAddresses(bench, ear);
+    testChecksums(bench);
+    testVlans(bench, ear);
+  });
+}
+
+function testAddresses(bench: Bench, ear: () => Ear): void {
+  const { nic } = bench;
+  const all = [STRANGER, GUEST.mac, GROUP, OTHER_GROUP, BROADCAST];
+
+  it('let only those frames pass that are meant', async () => {
+    expect(await ear().heard(...all)).toEqual([GUEST.mac, BROADCAST]);
+  });
+
+  it('are open while promiscuous', async () => {
+    await change(bench, `ip link set ${INTERFACE} promisc on`);
+    expect(extract(FCTRL.bits.UPE, nic().register(FCTRL))).toBe(1);
+    expect(await ear().heard(...all)).toEqual(all);
+    await change(bench, `ip link set ${INTERFACE} promisc off`);
+    expect(extract(FCTRL.bits.UPE, nic().register(FCTRL))).toBe(0);
+    expect(await ear().heard(...all)).toEqual([GUEST.mac, BROADCAST]);
+  });
+
+  it('let groups pass that were joined', async () => {
+    await change(bench, `ip maddress add ${GROUP} dev ${INTERFACE}`);
+    const bits = Array.from({ length: MTA.length }, (_, i) => nic().register(MTA, i));
+    expect(bits.filter((word) => word !== 0).length).toBeGreaterThan(0);
+    expect(await ear().heard(...all)).toEqual([GUEST.mac, GROUP, BROADCAST]);
+    await change(bench, `ip maddress del ${GROUP} dev ${INTERFACE}`);
+    expect(await ear().heard(...all)).toEqual([GUEST.mac, BROADCAST]);
+  });
+
+  it('let all groups pass on request', async () => {
+    await change(bench, `ip link set ${INTERFACE} allmulticast on`);
+    expect(await ear().heard(...all)).toEqual([GUEST.mac, GROUP, OTHER_GROUP, BROADCAST]);
+    await change(bench, `ip link set ${INTERFACE} allmulticast off`);
+    expect(await ear().heard(...all)).toEqual([GUEST.mac, BROADCAST]);
+  });
+}
+
+function testChecksums(bench: Bench): void {
+  const { guest, nic } = bench;
+
+  it('find wrong checksums', async () => {
+    const errors = async () => (await driverCounters(bench)).rx_csum_offload_errors;
+    const before = await errors();
+    // One behind the other: once the last one is counted, those before it are. Wrong ones are the kernel's to drop.
+    nic().wire.inject(segment(), segment(IP_CHECKSUM), segment(), segment(TCP_CHECKSUM));
+    await guest().output(until(`ethtool -S ${INTERFACE} | grep -q 'rx_csum_offload_errors: ${before + 2}'`));
+    expect(await errors()).toBe(before + 2);
+  });
+}
+
+function testVlans(bench: Bench, ear: () => Ear): void {
+  const { guest, nic } = bench;
+  const isMember = (vlan: number): boolean => ((nic().register(VFTA, vlan >>> 5) >>> (vlan & 31)) & 1) === 1;
+
+  it('let those VLANs pass that the guest is a member of', async () => {
+    expect(extract(VLNCTRL.bits.VFE, nic().register(VLNCTRL))).toBe(1);
+    expect(await ear().heard(VLAN, OTHER_VLAN)).toEqual([]);
+    await change(
+      bench,
+      `modprobe 8021q && ip link add link ${INTERFACE} name vlan type vlan id ${VLAN} && ` +
+        'ip address add 10.99.42.2/24 dev vlan && ip link set vlan up && ' +
+        `ip neighbour add ${VLAN_PEER} lladdr ${STRANGER} dev vlan`,
+    );
+    expect([VLAN, OTHER_VLAN].map(isMember)).toEqual([true, false]);
+    expect(await ear().heard(VLAN, OTHER_VLAN)).toEqual([VLAN]);
+  });
+
+  it('leave tags to the card: it puts them in and takes them out', async () => {
+    const received = 'cat /sys/class/net/vlan/statistics/rx_packets';
+    const before = Number(await guest().output(received));
+    nic().wire.forget();
+    nic().wire.answer = echo;
+    const pings = VLAN_PINGS.map((size) => `ping -n -c 1 -W 5 -s ${size} ${VLAN_PEER}`);
+    expect(await guest().output(pings.join(' && '))).not.toContain('wrong data');
+    nic().wire.answer = () => undefined;
+    const { sent, taken } = nic().wire;
+    expect(sent.map(tagOf)).toEqual(VLAN_PINGS.map(() => VLAN));
+    const lengths = VLAN_PINGS.map((size) => Math.max(SHORTEST_FRAME, VLAN_HEADERS + size));
+    expect(sent.map(({ length }) => length)).toEqual(lengths);
+    expect(taken).toHaveLength(VLAN_PINGS.length);
+    expect(Number(await guest().output(received)) - before).toBe(VLAN_PINGS.length);
+  });
+
+  it('are closed to a VLAN that the guest has left', async () => {
+    await change(bench, 'ip link del vlan');
+    expect(isMember(VLAN)).toBe(false);
+    expect(await ear().heard(VLAN, OTHER_VLAN)).toEqual([]);
+  });
+}
+
+/** The end of a connection that there never was, which nobody answers; with one of its bytes wrong. */
+function segment(wrong?: number): Uint8Array {
+  const { bytes } = new PacketTemplate({
+    ethernet: { source: STRANGER, destination: GUEST.mac },
+    ipv4: { source: FAR.ip, destination: GUEST.ip },
+    tcp: { sourcePort: 9, destinationPort: 9, flags: TCP_RST },
+  });
+  if (wrong !== undefined) bytes[wrong] ^= 0xff;
+  return bytes;
+}
+
+function tagOf(frame: Uint8Array): number | undefined {
+  return frame[12] === 0x81 && frame[13] === 0 ? ((frame[14] & 0xf) << 8) | frame[15] : undefined;
+}
+
+/** The reply to a tagged ping; undefined for all else. */
+function echo(frame: Uint8Array): Uint8Array | undefined {
+  const [ip, icmp] = [18, 38];
+  if (tagOf(frame) === undefined || frame[ip + 9] !== 1 || frame[icmp] !== 8) return undefined;
+  const reply = frame.slice();
+  reply.set(frame.subarray(6, 12), 0);
+  reply.set(frame.subarray(0, 6), 6);
+  reply.set(frame.subarray(ip + 16, ip + 20), ip + 12);
+  reply.set(frame.subarray(ip + 12, ip + 16), ip + 16);
+  const end = ip + ((frame[ip + 2] << 8) | frame[ip + 3]);
+  reply.set([0, 0, 0, 0], icmp);
+  const checksum = internetChecksum(reply, icmp, end - icmp);
+  reply.set([checksum >>> 8, checksum & 0xff], icmp + 2);
+  return reply;
+}
