@@ -3,9 +3,6 @@
  * overwrites once used; and an event suppression structure for either side.
  */
 
-/** Most descriptors in a queue (2.8). It need not be a power of two. */
-export const PACKED_MAXIMUM_SIZE = 32_768;
-
 // The descriptor (2.8.13): 64-bit address, length, buffer id, flags. Words of 32 bits.
 export const PACKED_DESCRIPTOR_BYTES = 16;
 export const PACKED_ADDRESS_LOW = 0;

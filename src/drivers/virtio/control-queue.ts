@@ -1,7 +1,6 @@
 /**
  * The control queue (virtio 1.2, section 5.1.6.5): one command at a time, each waited for, and its acknowledgement checked.
  */
-
 import { CONTROL, CONTROL_OK, type ControlName } from '../../datasheet/virtio/net.ts';
 import { packedLayout } from '../../datasheet/virtio/packed-ring.ts';
 import { splitLayout } from '../../datasheet/virtio/split-ring.ts';
@@ -17,8 +16,6 @@ const LOOK_MILLISECONDS = 0.02;
 /** What no device acknowledges with. */
 const UNANSWERED = 0xff;
 
-/** Descriptors that a command may take: class and command, two tables, the acknowledgement. */
-export const CONTROL_DESCRIPTORS = 4;
 /** Bytes of a command's data that there is room for. */
 export const CONTROL_DATA_BYTES = 3072;
 
@@ -32,7 +29,7 @@ export const CONTROL_BUFFER_BYTES = ACKNOWLEDGEMENT + 8;
 export interface ControlQueueInit {
   readonly transport: VirtioTransport;
   readonly kind: RingKind;
-  /** Descriptors, at least CONTROL_DESCRIPTORS. */
+  /** Descriptors, at least QUEUE_MINIMUM: class and command, two tables, the acknowledgement. */
   readonly size: number;
   readonly eventIndex: boolean;
   /** `controlRingBytes` of memory, at a page's begin; and CONTROL_BUFFER_BYTES. */

@@ -63,9 +63,9 @@ const NEEDS: Readonly<Partial<Record<FeatureName, readonly FeatureName[]>>> = {
 
 /** The features to accept of those offered. */
 export function chooseFeatures(offered: FeatureSet, wishes: Wishes): FeatureSet {
-  const shared = hasFeature(offered, 'VERSION_1') || hasFeature(offered, 'ANY_LAYOUT');
-  const packed =
-    wishes.ring !== 'split' && !wishes.without.includes('RING_PACKED') && hasFeature(offered, 'RING_PACKED');
+  const mayHave = (name: FeatureName): boolean => hasFeature(offered, name) && !wishes.without.includes(name);
+  const shared = mayHave('VERSION_1') || mayHave('ANY_LAYOUT');
+  const packed = wishes.ring !== 'split' && mayHave('RING_PACKED');
   const optional: readonly (readonly [FeatureName, boolean])[] = [
     ['MTU', wishes.mtu],
     // A device with fewer buffers left than the next frame takes has to wait for more, but some name an index that has been

@@ -31,7 +31,7 @@ export interface UsedBuffers {
  */
 export function makeFrameReceive(context: RxContext, buffers: UsedBuffers, replace: () => void): Receive {
   const { pool, poolState, lengths, links, headrooms, offloads, checksumStarts, checksumOffsets } = context;
-  const { state, totals, shadow, headers, fail, pairs, mergeable, receiveChecksum } = context;
+  const { state, totals, shadow, headers, fail, mergeable, receiveChecksum } = context;
   const { headerBytes, maximumLength, maximumSegments } = context;
   const { STRIDE, HEADROOM, NO_PACKET, POOL_MOVED, POOL_SPECIAL } = context.constants;
   const { BAD_FRAMES, WRITTEN, PACKETS, BYTES, PARTIAL, VERIFIED, NEEDS_CHECKSUM, DATA_VALID } = context.constants;
@@ -101,7 +101,7 @@ export function makeFrameReceive(context: RxContext, buffers: UsedBuffers, repla
       }
       // Read once: the device can still write here.
       const head = shadow[id];
-      const header = pairs ? id << 3 : Math.imul(head, STRIDE >> 1) + headerOffset;
+      const header = Math.imul(head, STRIDE >> 1) + headerOffset;
       const flags = headers[header] & 0xff;
       const start = headers[header + CHECKSUM_START];
       const offset = headers[header + CHECKSUM_OFFSET];

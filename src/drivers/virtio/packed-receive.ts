@@ -7,7 +7,6 @@
  */
 import type { FourViews } from './four-views.ts';
 import type { PackedRing } from './packed-context.ts';
-
 import type { Receive, RxContext } from './rx-context.ts';
 
 export interface PackedRxContext extends RxContext, PackedRing {

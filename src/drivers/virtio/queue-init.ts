@@ -1,7 +1,8 @@
 /** What a packet queue of virtio-net is made from: its ring's memory and format, and the features that choose its bursts. */
+import type { FeatureName } from '../../datasheet/virtio/features.ts';
 import { packedLayout } from '../../datasheet/virtio/packed-ring.ts';
 import { LEGACY_PAGE } from '../../datasheet/virtio/pci.ts';
-import { splitLayout } from '../../datasheet/virtio/split-ring.ts';
+import { SPLIT_MAXIMUM_SIZE, splitLayout } from '../../datasheet/virtio/split-ring.ts';
 import { IxyError } from '../../errors.ts';
 import type { DmaBlock } from '../../memory/dma-heap.ts';
 import type { DmaDomain } from '../../memory/dma-memory.ts';
@@ -26,8 +27,8 @@ export interface RingFeatures {
   /** Bytes of the header in front of each packet: 10 on legacy devices without MRG_RXBUF (5.1.6.1). */
   readonly headerBytes: 10 | 12;
   /**
-   * Legacy devices without ANY_LAYOUT: the header has a descriptor of its own (5.1.6.6), which halves the ring's packets;
-   * with `mergeable`, of packets that are sent only. Not together with `inOrder`, nor on packed rings: those came later.
+   * Legacy devices without ANY_LAYOUT: the header has a descriptor of its own (5.1.6.6), which halves the ring's packets.
+   * Not together with `inOrder`, `mergeable` or `receiveChecksum`, nor on packed rings.
    */
   readonly separateHeader: boolean;
 }
@@ -38,7 +39,7 @@ export interface QueueInit {
   readonly memory: DmaBlock;
   /** The device's address of that memory. */
   readonly address: number;
-  /** Descriptors: 2 … 32768, a power of two; packed rings might have any number (2.8), but drivers choose. */
+  /** Descriptors: QUEUE_MINIMUM … QUEUE_MAXIMUM, a power of two; packed rings might have any number (2.8), but drivers choose. */
   readonly size: number;
   readonly kind: RingKind;
   readonly features: RingFeatures;
@@ -60,6 +61,12 @@ export interface RxQueueInit extends QueueInit {
 
 export type TxQueueInit = QueueInit;
 
+/** Fewest descriptors of a queue: a command takes as many, and bursts work on four at a time. */
+export const QUEUE_MINIMUM = 4;
+
+/** Most descriptors of a queue, of either format (2.7, 2.8). */
+export const QUEUE_MAXIMUM = SPLIT_MAXIMUM_SIZE;
+
 /** What a queue's memory must be aligned to: the legacy layout's page (2.7.2), which suits all others. */
 export const QUEUE_ALIGNMENT = LEGACY_PAGE;
 
@@ -67,15 +74,22 @@ export const QUEUE_ALIGNMENT = LEGACY_PAGE;
 export const HEADER_STRIDE = 16;
 
 /**
- * Throws `ERR_DEVICE_UNSUPPORTED` if no ring is made for these features: bursts of packed rings, and those in order, take it
- * that header and data are one buffer.
+ * Throws `ERR_DEVICE_UNSUPPORTED` if no ring is made for these features: what came later than legacy devices, and all that
+ * makes received headers say something, takes it that header and data are one buffer.
  */
 export function checkFeatures({ kind, features }: QueueInit): void {
-  if (!features.separateHeader || (kind === 'split' && !features.inOrder)) return;
+  if (!features.separateHeader) return;
+  const needs: readonly (readonly [FeatureName, boolean])[] = [
+    ['RING_PACKED', kind === 'packed'],
+    ['IN_ORDER', features.inOrder],
+    ['MRG_RXBUF', features.mergeable],
+    ['GUEST_CSUM', features.receiveChecksum],
+  ];
+  const found = needs.find(([, agreed]) => agreed);
+  if (!found) return;
   throw new IxyError(
     'ERR_DEVICE_UNSUPPORTED',
-    `${kind === 'packed' ? 'RING_PACKED' : 'IN_ORDER'} takes VERSION_1 or ANY_LAYOUT too, which was not agreed on; ` +
-      "switch it off with the option 'without'",
+    `${found[0]} takes VERSION_1 or ANY_LAYOUT too, which was not agreed on; switch it off with the option 'without'`,
   );
 }
 

@@ -1,17 +1,22 @@
 /** A device's queues: their sizes, the memory behind them, the pool, and giving all of it back. */
-
 import { type FeatureSet, hasFeature } from '../../datasheet/virtio/features.ts';
 import { controlQueueIndex, receiveQueueIndex, transmitQueueIndex } from '../../datasheet/virtio/net.ts';
-import { SPLIT_MAXIMUM_SIZE } from '../../datasheet/virtio/split-ring.ts';
 import { IxyError } from '../../errors.ts';
 import type { DmaBlock, DmaHeap } from '../../memory/dma-heap.ts';
 import { PacketPool } from '../../memory/packet-pool.ts';
 import { createDevicePool, createRingHeap } from '../queue-memory.ts';
 import { ReleaseStack } from '../release-stack.ts';
-import { CONTROL_BUFFER_BYTES, CONTROL_DESCRIPTORS, ControlQueue, controlRingBytes } from './control-queue.ts';
+import { CONTROL_BUFFER_BYTES, ControlQueue, controlRingBytes } from './control-queue.ts';
 import { ringFeatures, ringKind } from './features.ts';
 import type { ResolvedOptions } from './options.ts';
-import { QUEUE_ALIGNMENT, type QueueInit, queueBytes, type RingKind } from './queue-init.ts';
+import {
+  QUEUE_ALIGNMENT,
+  QUEUE_MAXIMUM,
+  QUEUE_MINIMUM,
+  type QueueInit,
+  queueBytes,
+  type RingKind,
+} from './queue-init.ts';
 import { VirtioRxQueue } from './rx-queue.ts';
 import type { VirtioTransport } from './transport.ts';
 import { VirtioTxQueue } from './tx-queue.ts';
@@ -108,11 +113,11 @@ function queueSize(transport: VirtioTransport, index: number, wanted: number): n
   const maximum = transport.queueSize(index);
   const size = transport.fixedQueueSize ? maximum : Math.min(wanted, maximum);
   const usable = transport.fixedQueueSize ? size : 2 ** Math.floor(Math.log2(size));
-  const fits = usable >= CONTROL_DESCRIPTORS && usable <= SPLIT_MAXIMUM_SIZE;
+  const fits = usable >= QUEUE_MINIMUM && usable <= QUEUE_MAXIMUM;
   if (fits && (usable & (usable - 1)) === 0) return usable;
   throw new IxyError(
     'ERR_DEVICE_UNSUPPORTED',
-    `${transport.address}: queue ${index} must have ${CONTROL_DESCRIPTORS} to ${SPLIT_MAXIMUM_SIZE} descriptors, ` +
+    `${transport.address}: queue ${index} must have ${QUEUE_MINIMUM} to ${QUEUE_MAXIMUM} descriptors, ` +
       `a power of two, found ${maximum}`,
   );
 }

@@ -75,7 +75,7 @@ export interface RxContext {
   readonly shadow: Int32Array;
   readonly state: Int32Array;
   readonly totals: Float64Array;
-  /** Where headers are: the pool's bytes in words of 16 bits, or with `pairs`, a stride of HEADER_STRIDE by id. */
+  /** The pool's bytes in words of 16 bits: headers lie in front of data. With `pairs` nobody reads them. */
   readonly headers: Uint16Array;
   /** Descriptors in the ring. */
   readonly size: number;
@@ -85,7 +85,10 @@ export interface RxContext {
   readonly maximumSegments: number;
   /** Bytes of the header that share the buffer with the data, and so are in its written length: always 10 or 12. */
   readonly headerBytes: number;
-  /** Header and data have a descriptor each: those of buffer `id` (even) are `id` and `id + 1`. Split rings only. */
+  /**
+   * Header and data have a descriptor each: those of buffer `id` (even) are `id` and `id + 1`. See `checkFeatures` for what
+   * this does not go together with.
+   */
   readonly pairs: boolean;
   readonly inOrder: boolean;
   readonly eventIndex: boolean;

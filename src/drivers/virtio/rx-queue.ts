@@ -4,7 +4,7 @@ import { checkedReceive, recordArmed } from '../checked-receive.ts';
 import type { RxQueue as NetRxQueue, RxInterrupt } from '../net-device.ts';
 import { headerAddresses } from './header-addresses.ts';
 import { createPackedRx } from './packed-rx.ts';
-import { checkFeatures, headersOffset, queueAddresses, type RxQueueInit } from './queue-init.ts';
+import { checkFeatures, queueAddresses, type RxQueueInit } from './queue-init.ts';
 import { describeFault, type RingFault } from './ring-fault.ts';
 import { type Receive, RX_CONSTANTS, type RxContext, type RxRing } from './rx-context.ts';
 import { createSplitRx } from './split-rx.ts';
@@ -44,7 +44,7 @@ export class VirtioRxQueue implements NetRxQueue {
     this.pool = pool;
     this.addresses = queueAddresses(init.kind, size, init.address);
     const addresses = pool.retain(domain);
-    this.#image = hasPairs(init) ? addresses.image : headerAddresses(addresses, features.headerBytes);
+    this.#image = features.separateHeader ? addresses.image : headerAddresses(addresses, features.headerBytes);
     this.#shadow = new Int32Array(Math.max(size, STATE_WORDS)).fill(NO_PACKET);
   }
 
@@ -109,11 +109,9 @@ export class VirtioRxQueue implements NetRxQueue {
   }
 
   #context(notify: () => void): RxContext {
-    const { pool, size, features, maximumFrame, memory, kind } = this.#init;
-    const { inOrder, eventIndex, mergeable, receiveChecksum, headerBytes } = features;
-    const pairs = hasPairs(this.#init);
-    const buffers = pairs ? size / 2 : size;
-    const ownHeaders = memory.bytes.byteOffset + headersOffset(kind, size);
+    const { pool, size, features, maximumFrame } = this.#init;
+    const { inOrder, eventIndex, mergeable, receiveChecksum, headerBytes, separateHeader } = features;
+    const buffers = separateHeader ? size / 2 : size;
     return {
       constants: RX_CONSTANTS,
       pool,
@@ -129,14 +127,12 @@ export class VirtioRxQueue implements NetRxQueue {
       shadow: this.#shadow,
       state: this.#state,
       totals: this.#totals,
-      headers: pairs
-        ? new Uint16Array(memory.bytes.buffer, ownHeaders, 8 * size)
-        : new Uint16Array(pool.memory.buffer, 0, pool.memory.size / 2),
+      headers: new Uint16Array(pool.memory.buffer, 0, pool.memory.size / 2),
       size,
       maximumLength: pool.dataSize,
       maximumSegments: mergeable ? Math.ceil((maximumFrame + headerBytes) / (pool.dataSize + headerBytes)) : 1,
       headerBytes,
-      pairs,
+      pairs: separateHeader,
       inOrder,
       eventIndex,
       mergeable,
@@ -157,9 +153,4 @@ export class VirtioRxQueue implements NetRxQueue {
     for (const packet of this.#shadow) if (packet !== NO_PACKET) target[count++] = packet;
     return count;
   };
-}
-
-/** Whether header and data have a descriptor each. With MRG_RXBUF they cannot: only a frame's first buffer has a header. */
-function hasPairs({ features }: RxQueueInit): boolean {
-  return features.separateHeader && !features.mergeable;
 }

@@ -144,9 +144,9 @@ export function makeSplitReceive(context: SplitRxContext, refill: () => void, un
   const headerOffset = (HEADROOM - headerBytes) >> 1;
 
   /** Whether a frame's header says that nothing need be done; notes whether its checksum was verified. */
-  const isUsual = (id: number, packet: number, headers: Uint16Array, offloads: Uint8Array): boolean => {
+  const isUsual = (packet: number, headers: Uint16Array, offloads: Uint8Array): boolean => {
     if (!mergeable && !receiveChecksum) return true;
-    const header = pairs ? id << 3 : Math.imul(packet, headerStride) + headerOffset;
+    const header = Math.imul(packet, headerStride) + headerOffset;
     if (mergeable && headers[header + NUMBER_OF_BUFFERS] !== 1) return false;
     if (!receiveChecksum) return true;
     const flags = headers[header];
@@ -222,10 +222,10 @@ export function makeSplitReceive(context: SplitRxContext, refill: () => void, un
       // Below 0: one that the device does not have, or one twice.
       const usual =
         (packet0 | packet1 | packet2 | packet3) >= 0 &&
-        isUsual(id0, packet0, headers, offloads) &&
-        isUsual(id1, packet1, headers, offloads) &&
-        isUsual(id2, packet2, headers, offloads) &&
-        isUsual(id3, packet3, headers, offloads);
+        isUsual(packet0, headers, offloads) &&
+        isUsual(packet1, headers, offloads) &&
+        isUsual(packet2, headers, offloads) &&
+        isUsual(packet3, headers, offloads);
       if (!usual) {
         // As it was, in the opposite order: an id may be there twice.
         shadow[id3 & mask] = packet3;
@@ -264,7 +264,7 @@ export function makeSplitReceive(context: SplitRxContext, refill: () => void, un
       const packet = shadow[id & mask];
       if ((id & noId) !== 0 || packet < 0 || (length - 1) >>> 0 >= maximumLength) break;
       if (inOrder && id !== order[slot]) break;
-      if (!isUsual(id, packet, headers, offloads)) break;
+      if (!isUsual(packet, headers, offloads)) break;
       shadow[id & mask] = -1;
       order[slot] = id;
       lengths[packet] = length;

@@ -212,6 +212,9 @@ describe('features', () => {
     const shared = new FakeVirtio({ kind: 'legacy', features: [...features, 'ANY_LAYOUT'] });
     await open(shared, { receiveChecksum: true });
     expect(accepted(shared)).toEqual(['CSUM', 'GUEST_CSUM', 'MAC', 'ANY_LAYOUT']);
+    const switchedOff = new FakeVirtio({ kind: 'legacy', features: [...features, 'ANY_LAYOUT'] });
+    await open(switchedOff, { receiveChecksum: true, without: ['ANY_LAYOUT'] });
+    expect(accepted(switchedOff)).toEqual(['MAC']);
   });
 
   it.each(['modern', 'transitional'] as const)('of the %s interface must hold VERSION_1', async (kind) => {

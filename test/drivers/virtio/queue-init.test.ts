@@ -12,6 +12,8 @@ describe.each([
     ['packed rings', /^RING_PACKED takes VERSION_1/, { kind: 'packed' }],
     ['packed rings in order', /^RING_PACKED takes VERSION_1/, { kind: 'packed', inOrder: true }],
     ['split rings in order', /^IN_ORDER takes VERSION_1/, { kind: 'split', inOrder: true }],
+    ['split rings with mergeable buffers', /^MRG_RXBUF takes VERSION_1/, { mergeable: true }],
+    ['split rings with received checksums', /^GUEST_CSUM takes VERSION_1/, { receiveChecksum: true }],
   ] as [string, RegExp, RingOptions][])('is not made on %s', (__, message, options) => {
     const expected = expect.objectContaining({
       code: 'ERR_DEVICE_UNSUPPORTED',

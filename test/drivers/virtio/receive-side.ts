@@ -64,7 +64,6 @@ export const VARIANTS: [string, RingOptions][] = [
   ['all features', { mergeable: true, receiveChecksum: true, inOrder: true, eventIndex: true }],
   ['headers of 10 bytes', { headerBytes: 10 }],
   ['headers apart', { headerBytes: 10, separateHeader: true }],
-  ['headers apart, checksums', { headerBytes: 10, separateHeader: true, receiveChecksum: true }],
 ];
 
 export const RING_VARIANTS: [string, RingOptions][] = (['split', 'packed'] as const).flatMap((kind) =>
