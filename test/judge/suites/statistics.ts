@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { PacketTemplate } from '../../../src/packets/index.ts';
 import { type Bench, driverCounters, INTERFACE } from '../bench.ts';
 import { STRANGER } from '../ear.ts';
-import { FAR, GUEST } from '../judged-nic.ts';
+import { FAR } from '../judged-nic.ts';
 
 const CRC_BYTES = 4;
 const PING_SIZES = [0, 100, 500, 1000, 1472];
@@ -48,7 +48,7 @@ export function testStatistics(bench: Bench): void {
 }
 
 function frameTo(destination: string): Uint8Array {
-  return new PacketTemplate({ ethernet: { source: GUEST.mac.replace(/a$/, 'b'), destination } }).bytes;
+  return new PacketTemplate({ ethernet: { source: STRANGER, destination } }).bytes;
 }
 
 function hasAddress(frame: Uint8Array, address: string): boolean {
