@@ -56,7 +56,8 @@ export interface QueueWishes {
 
 /**
  * Allocates everything that `pairs` pairs of queues and the control queue need; the device knows nothing of it yet. Throws
- * `ERR_DEVICE_UNSUPPORTED` if it lacks a queue, `ERR_ARGUMENT` if a frame has no room in one, and what allocating throws.
+ * `ERR_DEVICE_UNSUPPORTED` if it lacks a queue, or a frame has no room in one; `ERR_ARGUMENT` if that is because a smaller
+ * one was asked for; and what allocating throws.
  */
 export function createQueues(
   transport: VirtioTransport,
@@ -69,7 +70,8 @@ export function createQueues(
     Array.from({ length: pairs }, (_, pair) => queueSize(transport, indexOf(pair), wanted));
   const rxSizes = sizes(receiveQueueIndex, options.rxRingSize);
   const txSizes = sizes(transmitQueueIndex, options.txRingSize);
-  for (const size of [...rxSizes, ...txSizes]) checkRoom(transport.address, size, mtu);
+  for (const size of rxSizes) checkRoom(transport.address, size, options.rxRingSize, mtu);
+  for (const size of txSizes) checkRoom(transport.address, size, options.txRingSize, mtu);
   const controlIndex = controlQueueIndex(hasFeature(features, 'MQ') ? devicePairs : 1);
   const controlSize = controlRingSize(transport, features, controlIndex);
   const acquired = new ReleaseStack();
@@ -123,11 +125,11 @@ function queueSize(transport: VirtioTransport, index: number, wanted: number): n
 }
 
 /** A frame that does not fit into all buffers of a ring together never comes, and never leaves. */
-function checkRoom(address: string, size: number, mtu: number): void {
+function checkRoom(address: string, size: number, wanted: number, mtu: number): void {
   const needed = Math.ceil(frameInMemory(mtu) / PacketPool.DATA_SIZE);
   if (size >= needed) return;
   throw new IxyError(
-    'ERR_ARGUMENT',
+    wanted < needed ? 'ERR_ARGUMENT' : 'ERR_DEVICE_UNSUPPORTED',
     `${address}: with mtu ${mtu} a frame takes ${needed} descriptors, found rings of ${size}; make them larger, or the mtu smaller`,
   );
 }

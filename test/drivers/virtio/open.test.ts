@@ -325,8 +325,11 @@ describe('options', () => {
 
   test.each([{ rxRingSize: 4 }, { txRingSize: 4 }])('make rings large enough for a frame: %o', async (sizes) => {
     const features: FeatureName[] = [...USUAL, 'MRG_RXBUF'];
-    const message = 'with mtu 9000 a frame takes 5 descriptors, found rings of 4';
-    await expect(open(new FakeVirtio({ features }), { ...sizes, mtu: 9000 })).rejects.toThrow(message);
+    const message = expect.stringContaining('with mtu 9000 a frame takes 5 descriptors, found rings of 4');
+    const asked = open(new FakeVirtio({ features }), { ...sizes, mtu: 9000 });
+    await expect(asked).rejects.toMatchObject({ code: 'ERR_ARGUMENT', message });
+    const given = open(new FakeVirtio({ features, queueSize: 4 }), { mtu: 9000 });
+    await expect(given).rejects.toMatchObject({ code: 'ERR_DEVICE_UNSUPPORTED', message });
     await open(new FakeVirtio({ features }), { ...sizes, mtu: 8100 });
   });
 
