@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ixgbeModels } from '../../src/datasheet/ixgbe/devices.ts';
 import { available } from '../support/features.ts';
 import { NOBODY, nobodyMayRead } from '../support/nobody.ts';
 import { temporaryDirectory } from '../support/process.ts';
@@ -74,31 +73,21 @@ describe('what the machine cannot do ends in one clear line and exit code 1', ()
     expectFailure(['capture', 'pcap:package.json', '-w', '/dev/null'], FAILURE, 'neither a pcap nor a pcapng'));
 });
 
-/** Devices of this machine that must be refused before anything of them is touched. */
-const devices = readdirSync('/sys/bus/pci/devices', { withFileTypes: true }).map(({ name }) => {
-  const directory = join('/sys/bus/pci/devices', name);
-  const isNetwork = readFileSync(join(directory, 'class'), 'latin1').startsWith('0x02');
-  const id = Number(readFileSync(join(directory, 'device'), 'latin1'));
-  return { name, isNetwork, isKnown: ixgbeModels.has(id) };
-});
-const otherDevice = devices.find(({ isNetwork }) => !isNetwork);
-const unknownNic = devices.find(({ isNetwork, isKnown }) => isNetwork && !isKnown);
+/** A device of this machine that must be refused before anything of it is touched. */
+const otherDevice = readdirSync('/sys/bus/pci/devices').find(
+  (name) => !readFileSync(join('/sys/bus/pci/devices', name, 'class'), 'latin1').startsWith('0x02'),
+);
 
 it.runIf(available('a device that is no NIC', otherDevice ? undefined : 'no PCI device here'))(
   'a device that is no NIC is refused',
-  () => expectFailure(['info', otherDevice?.name ?? ''], FAILURE, 'must be a network controller'),
-);
-
-it.runIf(available('a NIC that no driver here knows', unknownNic ? undefined : 'no such NIC here'))(
-  'a NIC that no driver here knows is refused as that, whoever has it',
-  () => expectFailure(['info', unknownNic?.name ?? ''], FAILURE, 'is no device that the ixgbe driver knows'),
+  () => expectFailure(['info', otherDevice ?? ''], FAILURE, 'must be a network controller'),
 );
 
 it.runIf(available('a device that is no NIC', otherDevice ? undefined : 'no PCI device here'))(
   'a device that is no NIC is bound to nothing',
   async () => {
-    await expectFailure(['bind', otherDevice?.name ?? '', 'vfio-pci'], FAILURE, 'must be a network controller');
-    await expectFailure(['unbind', otherDevice?.name ?? '', '--force'], FAILURE, 'must be a network controller');
+    await expectFailure(['bind', otherDevice ?? '', 'vfio-pci'], FAILURE, 'must be a network controller');
+    await expectFailure(['unbind', otherDevice ?? '', '--force'], FAILURE, 'must be a network controller');
   },
 );
 
