@@ -1,4 +1,4 @@
-/** The virtio driver on a machine without an IOMMU: through sysfs, and through UIO. */
+/** The virtio driver on a machine without an IOMMU, through sysfs. */
 import { beforeAll, describe } from 'vitest';
 import { ACCESS_PATHS } from './harness/binding.ts';
 import { describeGuest } from './harness/describe-guest.ts';
@@ -6,26 +6,25 @@ import { takeOver } from './harness/ports.ts';
 import { testBringUp, testTaking } from './suites/virtio-bringup.ts';
 import { testVirtioEnds } from './suites/virtio-ends.ts';
 import { testChecksums, testJumbo } from './suites/virtio-frames.ts';
-import { testAdaptive, testMultiqueue } from './suites/virtio-modes.ts';
+import { testMultiqueue } from './suites/virtio-modes.ts';
 import { testReception } from './suites/virtio-reception.ts';
 import { testSpeed } from './suites/virtio-speed.ts';
 import { testTraffic } from './suites/virtio-traffic.ts';
 import { HUGE_PAGES, PAIRS } from './virtio-machines.ts';
 
-const { sysfs, uio } = ACCESS_PATHS;
-const { legacy, modern, packed, multiqueue } = PAIRS;
+const { sysfs } = ACCESS_PATHS;
+const { legacy, modern, multiqueue } = PAIRS;
 /** The others differ in how they are reached, not in how packets pass; half a minute each is spent once per ring format. */
 const FORWARDED: Record<string, number> = { legacy: 200_000, packed: 200_000 };
 
-describeGuest('virtio without an IOMMU', { nics: Object.values(PAIRS).flat(), hugePages: HUGE_PAGES }, (guest) => {
+describeGuest('virtio through sysfs', { nics: Object.values(PAIRS).flat(), hugePages: HUGE_PAGES }, (guest) => {
+  testTaking(guest, sysfs, legacy[0]);
+
   describe.each(Object.entries(PAIRS))('sysfs, %s', (name, pair) => {
-    testTaking(guest, sysfs, pair[0]);
-    describe('taken from the kernel', () => {
-      beforeAll(() => takeOver(guest(), sysfs, ...pair));
-      testBringUp(guest, sysfs, pair[0]);
-      testTraffic(guest, sysfs, pair, FORWARDED[name] ?? 20_000);
-      testReception(guest, sysfs, pair[0]);
-    });
+    beforeAll(() => takeOver(guest(), sysfs, ...pair));
+    testBringUp(guest, sysfs, pair[0]);
+    testTraffic(guest, sysfs, pair, FORWARDED[name] ?? 20_000);
+    testReception(guest, sysfs, pair[0]);
   });
 
   describe('sysfs', () => {
@@ -35,20 +34,5 @@ describeGuest('virtio without an IOMMU', { nics: Object.values(PAIRS).flat(), hu
     testMultiqueue(guest, sysfs, multiqueue);
     testVirtioEnds(guest, sysfs, legacy);
     testSpeed(guest, sysfs, PAIRS);
-  });
-
-  describe('UIO', () => {
-    testTaking(guest, uio, modern[0]);
-    describe.each(Object.entries({ legacy, packed }))('%s', (_name, pair) => {
-      beforeAll(() => takeOver(guest(), uio, ...pair));
-      testBringUp(guest, uio, pair[0]);
-      testTraffic(guest, uio, pair, 20_000);
-      testReception(guest, uio, pair[0]);
-      testAdaptive(guest, uio, pair);
-    });
-    describe('packed', () => {
-      beforeAll(() => takeOver(guest(), uio, ...packed));
-      testVirtioEnds(guest, uio, packed);
-    });
   });
 });
