@@ -19,6 +19,14 @@ export const PAIRS = {
   multiqueue: pair('virtio-multiqueue', 12),
 } as const satisfies Record<string, Pair>;
 
+/** With IXY_VM_QUICK=1, as in CI, suites look at fewer models and ends: a quarter of an hour instead of half of one. */
+export const QUICK = process.env.IXY_VM_QUICK === '1';
+
+/** Of `pairs`, by name, those that a quick run looks at; all of them in a full one. */
+export function chosen<P extends Record<string, Pair>>(pairs: P, quick: readonly (keyof P)[]): [string, Pair][] {
+  return Object.entries(pairs).filter(([name]) => !QUICK || quick.includes(name));
+}
+
 /** Those whose DMA an IOMMU translates. */
 export const TRANSLATED = [PAIRS.modern, PAIRS.packed, PAIRS.multiqueue] as const;
 /** Enough for two ports with rings and pools. */
