@@ -21,7 +21,7 @@ describeGuest('virtio with an IOMMU', { nics: NICS, hugePages: HUGE_PAGES, ...pa
   testTaking(guest, path, modern[0]);
   beforeAll(() => takeOver(guest(), path, ...NICS));
 
-  describe.each(chosen(TRANSLATED, ['modern', 'packed']))('%s', (name, pair) => {
+  describe.each(chosen(TRANSLATED, ['packed']))('%s', (name, pair) => {
     testBringUp(guest, path, pair[0]);
     testTraffic(guest, path, pair, name === 'multiqueue' ? 20_000 : 200_000);
     testReception(guest, path, pair[0]);

@@ -16,7 +16,7 @@ const NICS = [legacy, transitional].flat();
 describeGuest('virtio, VFIO without an IOMMU', { nics: NICS, hugePages: HUGE_PAGES, ...path.machine }, (guest) => {
   beforeAll(() => takeOver(guest(), path, ...NICS));
 
-  describe.each(chosen({ legacy, transitional }, ['legacy']))('%s', (_name, pair) => {
+  describe.each(chosen({ legacy, transitional }, []))('%s', (_name, pair) => {
     testBringUp(guest, path, pair[0]);
     testTraffic(guest, path, pair, 20_000);
     testAdaptive(guest, path, pair);
