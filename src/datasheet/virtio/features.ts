@@ -53,8 +53,6 @@ export interface FeatureSet {
   readonly high: number;
 }
 
-export const NO_FEATURES: FeatureSet = { low: 0, high: 0 };
-
 /** Whether `set` contains the feature. */
 export function hasFeature(set: FeatureSet, name: FeatureName): boolean {
   const bit = FEATURE[name];

@@ -3,6 +3,7 @@ import { INTEL_VENDOR_ID, type IxgbeModel, ixgbeModels, ixgbeRefusals } from '..
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { IxyError } from '../../errors.ts';
 import type { PciDevice } from '../../pci/pci-device.ts';
+import { frameOnWire } from '../frame-length.ts';
 import { silent } from '../logger.ts';
 import { isStationAddress } from '../station-address.ts';
 import { IxgbeDevice } from './device.ts';
@@ -11,7 +12,7 @@ import { readMac } from './filters.ts';
 import { type DeviceInterrupts, enableInterrupts } from './interrupts.ts';
 import { setupLink } from './link.ts';
 import { type IxgbeOptions, type ResolvedOptions, resolveOptions } from './options.ts';
-import { createQueues, frameOnWire, type QueueSet } from './queues.ts';
+import { createQueues, type QueueSet } from './queues.ts';
 import { disableFlowControl, enableReceiveQueue, initialiseReceive, startReceive } from './receive.ts';
 import { Registers } from './registers.ts';
 import { resetDevice } from './reset.ts';
@@ -105,7 +106,7 @@ async function startQueues(
   queues: QueueSet,
 ): Promise<void> {
   const { bufferSize, rx, rxRings, txRings } = queues;
-  const maxFrame = frameOnWire(options.mtu);
+  const maxFrame = frameOnWire(options.mtu); // what MAXFRS wants (8.2.3.22.13)
   initialiseReceive(registers, { mac: model.mac, maxFrame, promiscuous: options.promiscuous });
   for (const [index, ring] of rxRings.entries()) {
     await enableReceiveQueue(registers, index, ring, bufferSize);

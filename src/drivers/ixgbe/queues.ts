@@ -3,6 +3,7 @@ import { DESCRIPTOR_BYTES, RING_ALIGNMENT } from '../../datasheet/ixgbe/descript
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import type { DmaBlock } from '../../memory/dma-heap.ts';
 import type { PciDevice } from '../../pci/pci-device.ts';
+import { frameInMemory } from '../frame-length.ts';
 import { createDevicePool, createRingHeap, placeOf, type RingPlace, wordsOf } from '../queue-memory.ts';
 import { ReleaseStack } from '../release-stack.ts';
 import { unlessGone } from '../unless-gone.ts';
@@ -10,9 +11,6 @@ import type { ResolvedOptions } from './options.ts';
 import { RxQueue } from './rx-queue.ts';
 import { TxQueue } from './tx-queue.ts';
 
-const ETHERNET_HEADER = 14;
-const VLAN_TAGS = 8;
-const CRC = 4;
 const KIBIBYTE = 1024;
 
 export interface QueueSet {
@@ -24,16 +22,6 @@ export interface QueueSet {
   readonly bufferSize: number;
   /** Gives packets back to their pools and memory to the system. The device must have stopped. Idempotent. */
   release(): void;
-}
-
-/** Bytes in the largest frame on the wire, untagged, CRC included: what MAXFRS wants (8.2.3.22.13). */
-export function frameOnWire(mtu: number): number {
-  return mtu + ETHERNET_HEADER + CRC;
-}
-
-/** Bytes in the largest frame in memory: two VLAN tags more, CRC stripped. */
-function frameInMemory(mtu: number): number {
-  return mtu + ETHERNET_HEADER + VLAN_TAGS;
 }
 
 /** Allocates everything the queues need, in memory that `device` reaches; nothing is enabled yet. */

@@ -4,13 +4,14 @@ import { receiveQueueIndex, transmitQueueIndex } from '../../datasheet/virtio/ne
 import { IxyError } from '../../errors.ts';
 import { PacketPool } from '../../memory/packet-pool.ts';
 import type { PciDevice } from '../../pci/pci-device.ts';
+import { frameInMemory } from '../frame-length.ts';
 import { VirtioNetDevice } from './device.ts';
 import { greet, negotiate } from './features.ts';
 import { VirtioInterrupts } from './interrupts.ts';
 import { readMaximumMtu, readQueuePairs } from './net-config.ts';
 import { MAXIMUM_MTU, type ResolvedOptions, resolveOptions, type VirtioOptions } from './options.ts';
 import { openPciTransport } from './pci.ts';
-import { createQueues, frameInMemory, type QueueSet } from './queues.ts';
+import { createQueues, type QueueSet } from './queues.ts';
 import { shutDown } from './shutdown.ts';
 import type { VirtioTransport } from './transport.ts';
 

@@ -4,6 +4,7 @@ import { controlQueueIndex, receiveQueueIndex, transmitQueueIndex } from '../../
 import { IxyError } from '../../errors.ts';
 import type { DmaBlock, DmaHeap } from '../../memory/dma-heap.ts';
 import { PacketPool } from '../../memory/packet-pool.ts';
+import { frameInMemory } from '../frame-length.ts';
 import { createDevicePool, createRingHeap } from '../queue-memory.ts';
 import { ReleaseStack } from '../release-stack.ts';
 import { CONTROL_BUFFER_BYTES, ControlQueue, controlRingBytes } from './control-queue.ts';
@@ -21,8 +22,6 @@ import { VirtioRxQueue } from './rx-queue.ts';
 import type { VirtioTransport } from './transport.ts';
 import { VirtioTxQueue } from './tx-queue.ts';
 
-const ETHERNET_HEADER = 14;
-const VLAN_TAGS = 8;
 /** Commands come one at a time; more descriptors would be of no use. */
 const CONTROL_RING = 16;
 
@@ -40,11 +39,6 @@ export interface QueueSet {
   onBroken: (reason: string) => void;
   /** Gives packets back to their pools and memory to the system. The device must have been reset. Idempotent. */
   release(): void;
-}
-
-/** Bytes in the largest frame in memory: two VLAN tags more than the MTU says. */
-export function frameInMemory(mtu: number): number {
-  return mtu + ETHERNET_HEADER + VLAN_TAGS;
 }
 
 /** What is asked for: pairs of queues, of how many that the device has, and frames. */

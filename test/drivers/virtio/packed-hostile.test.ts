@@ -2,6 +2,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PacketBatch } from '../../../src/memory/packet-batch.ts';
+import type { PacketPool } from '../../../src/memory/packet-pool.ts';
+import {
+  addPackets,
+  expectReceiveConserves,
+  expectTransmitConserves,
+  expectTransmitEnds,
+  type Scribble,
+  scribbleOnHeader,
+  scribbles,
+  useAll,
+} from './hostile-side.ts';
 import type { PackedDevice } from './packed-device.ts';
 import { deliver, frame, RING_VARIANTS } from './receive-side.ts';
 import {
@@ -19,10 +30,6 @@ const transmitter = (options: RingOptions) => {
   const set = ringTransmitter({ kind: 'packed', ...options });
   return { ...set, device: set.device as PackedDevice };
 };
-
-function useAll(device: PackedDevice, ids: number[]): void {
-  for (const id of ids) device.use(id, 72);
-}
 
 const VARIANTS = RING_VARIANTS.filter(([, { kind }]) => kind === 'packed');
 const PLAIN_VARIANTS = VARIANTS.filter(([, { inOrder }]) => !inOrder);
@@ -91,22 +98,7 @@ describe.each(FAULTS)('a device that %s', (_, misbehave, reason) => {
     ['checked mode, in order', { checked: true, inOrder: true }],
   ])('ends a transmit ring, found by %s', (__, options: RingOptions) => {
     const set = transmitter({ checked: false, ...options });
-    const { queue, device, pool } = set;
-    const batch = new PacketBatch(64, pool);
-    const send = (): number => {
-      batch.allocate(pool, 32);
-      for (let i = 0; i < batch.length; i++) pool.length[batch.packets[i]] = 60;
-      return queue.transmit(batch);
-    };
-    send();
-    const ids = [0, 1, 2].flatMap(() => device.take()?.id ?? []);
-    misbehave(device, ids);
-    while (set.broken.length === 0 && send() > 0);
-    expect(set.broken).toEqual([expect.stringMatching(reason)]);
-    expect(send()).toBe(0);
-    batch.free();
-    queue.reclaim();
-    expectConserved(pool);
+    expectTransmitEnds(set, (ids) => misbehave(set.device, ids), reason);
   });
 });
 
@@ -115,8 +107,7 @@ describe('a device that uses the last buffer of a full ring first, and again whe
     const { queue, device, pool, broken } = transmitter(options);
     const batch = new PacketBatch(64, pool);
     const send = (count: number): number => {
-      batch.allocate(pool, count);
-      for (let i = 0; i < batch.length; i++) pool.length[batch.packets[i]] = 60;
+      addPackets(batch, pool, count);
       return queue.transmit(batch);
     };
     const take = (count: number) => Array.from({ length: count }, () => device.take()?.id ?? -1);
@@ -135,19 +126,17 @@ describe('a device that uses the last buffer of a full ring first, and again whe
   });
 });
 
-/** A number written anywhere in the ring, or where the next used descriptor is expected, where it matters most. */
-const scribble = fc.record({
-  where: fc.constantFrom('ring', 'flags', 'element', 'header', 'honest'),
-  at: fc.nat(4095),
-  value: fc.oneof(fc.nat(70), fc.nat(0xffff), fc.integer()),
-});
-type Scribble = typeof scribble extends fc.Arbitrary<infer T> ? T : never;
-
 const USED = 0x8080;
+const PLACES = ['ring', 'flags', 'element', 'header', 'honest'] as const;
+type Place = (typeof PLACES)[number];
 
-function write(device: PackedDevice, whole: Int32Array, pool: Uint8Array, { where, at, value }: Scribble): void {
-  const word = 4 * device.written.place;
-  const id = device.ring[word + 3] & 0xffff;
+/** Writes to the ring, or where the next used descriptor is expected. */
+function write(
+  { device, pool }: { device: PackedDevice; pool: PacketPool },
+  { where, at, value }: Scribble<Place>,
+): void {
+  const whole = new Int32Array(device.ring.buffer, device.ring.byteOffset, 4 * 64 + 32);
+  const id = device.ring[4 * device.written.place + 3] & 0xffff;
   if (where === 'honest') device.use(id, at & 127);
   if (where === 'ring') whole[at % whole.length] = value;
   if (where === 'flags') {
@@ -157,55 +146,25 @@ function write(device: PackedDevice, whole: Int32Array, pool: Uint8Array, { wher
     }
   }
   if (where === 'element') device.use(value & (at & 1 ? 63 : -1), at);
-  if (where === 'header') pool.fill(value, (at % 500) * 2112 + 52, (at % 500) * 2112 + 64);
+  if (where === 'header') scribbleOnHeader(pool, at, value);
 }
 
 describe('a device that writes anything anywhere', () => {
   it('costs a receive queue no packet', () => {
     const options = fc.constantFrom(...VARIANTS.map(([, variant]) => variant));
-    const property = (scribbles: Scribble[], variant: RingOptions): void => {
+    const property = (all: Scribble<Place>[], variant: RingOptions): void => {
       const set = receiver({ ...variant, checked: false, maximumFrame: 9018 });
-      const { queue, device, pool } = set;
-      const whole = new Int32Array(device.ring.buffer, device.ring.byteOffset, 4 * 64 + 32);
-      const kept: number[] = [];
-      for (const one of scribbles) {
-        write(device, whole, pool.bytes, one);
-        const batch = new PacketBatch(1 + (one.at & 31));
-        const received = queue.receive(batch);
-        expect(received).toBe(batch.length);
-        kept.push(...batch.packets.subarray(0, batch.length));
-        while (kept.length > 100) pool.free(kept.shift() ?? 0);
-      }
-      expect(set.broken.length).toBeLessThanOrEqual(1);
-      queue.reclaim();
-      expectConserved(pool, kept);
+      expectReceiveConserves(set, all, (one) => write(set, one));
     };
-    fc.assert(fc.property(fc.array(scribble, { maxLength: 100 }), options, property), { seed: 8, numRuns: 500 });
+    fc.assert(fc.property(scribbles(...PLACES), options, property), { seed: 8, numRuns: 500 });
   });
 
   it('costs a transmit queue no packet', () => {
     const options = fc.constantFrom<RingOptions>({}, { eventIndex: true }, { inOrder: true });
-    const property = (scribbles: Scribble[], variant: RingOptions): void => {
+    const property = (all: Scribble<Place>[], variant: RingOptions): void => {
       const set = transmitter({ ...variant, checked: false });
-      const { queue, device, pool } = set;
-      const whole = new Int32Array(device.ring.buffer, device.ring.byteOffset, 4 * 64 + 32);
-      for (const one of scribbles) {
-        write(device, whole, pool.bytes, one);
-        const batch = new PacketBatch(32, pool);
-        batch.allocate(pool, one.at & 31);
-        for (let i = 0; i < batch.length; i++) pool.length[batch.packets[i]] = 60;
-        if (batch.length > 1 && one.at % 7 === 0) {
-          batch.length--;
-          pool.chain(batch.packets[0], batch.packets[batch.length]);
-        }
-        const wanted = batch.length;
-        expect(queue.transmit(batch)).toBe(wanted - batch.length);
-        batch.free();
-      }
-      expect(set.broken.length).toBeLessThanOrEqual(1);
-      queue.reclaim();
-      expectConserved(pool);
+      expectTransmitConserves(set, all, (one) => write(set, one));
     };
-    fc.assert(fc.property(fc.array(scribble, { maxLength: 100 }), options, property), { seed: 9, numRuns: 500 });
+    fc.assert(fc.property(scribbles(...PLACES), options, property), { seed: 9, numRuns: 500 });
   });
 });

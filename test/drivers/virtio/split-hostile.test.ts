@@ -2,6 +2,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PacketBatch } from '../../../src/memory/packet-batch.ts';
+import type { PacketPool } from '../../../src/memory/packet-pool.ts';
+import {
+  expectReceiveConserves,
+  expectTransmitConserves,
+  expectTransmitEnds,
+  type Scribble,
+  scribbleOnHeader,
+  scribbles,
+  useAll,
+} from './hostile-side.ts';
 import { deliver, frame, VARIANTS } from './receive-side.ts';
 import {
   expectConserved,
@@ -19,10 +29,6 @@ const transmitter = (options: RingOptions) => {
   const set = ringTransmitter(options);
   return { ...set, device: set.device as SplitDevice };
 };
-
-function useAll(device: SplitDevice, ids: number[]): void {
-  for (const id of ids) device.use(id, 72);
-}
 
 /** What a device may do wrong, with what the queue says of it. `ids` are those of buffers it has. */
 const FAULTS: [string, (device: SplitDevice, ids: number[]) => void, RegExp][] = [
@@ -65,22 +71,7 @@ describe.each(FAULTS)('a device that %s', (_, misbehave, reason) => {
     ['checked mode', { checked: true }],
   ])('ends a transmit queue, found by %s', (__, options: RingOptions) => {
     const set = transmitter({ checked: false, ...options });
-    const { queue, device, pool } = set;
-    const batch = new PacketBatch(64, pool);
-    const send = (): number => {
-      batch.allocate(pool, 32);
-      for (let i = 0; i < batch.length; i++) pool.length[batch.packets[i]] = 60;
-      return queue.transmit(batch);
-    };
-    send();
-    const ids = [0, 1, 2].flatMap(() => device.take()?.id ?? []);
-    misbehave(device, ids);
-    while (set.broken.length === 0 && send() > 0);
-    expect(set.broken).toEqual([expect.stringMatching(reason)]);
-    expect(send()).toBe(0);
-    batch.free();
-    queue.reclaim();
-    expectConserved(pool);
+    expectTransmitEnds(set, (ids) => misbehave(set.device, ids), reason);
   });
 });
 
@@ -94,70 +85,41 @@ it('a device that names a later buffer than it was given, in order, ends the que
   expectConserved(set.pool);
 });
 
-/** A number written anywhere in the ring, or to the index or an element of the used ring, where it matters most. */
-const scribble = fc.record({
-  where: fc.constantFrom('ring', 'index', 'element', 'header', 'honest'),
-  at: fc.nat(4095),
-  value: fc.oneof(fc.nat(70), fc.nat(0xffff), fc.integer()),
-});
-type Scribble = typeof scribble extends fc.Arbitrary<infer T> ? T : never;
+const PLACES = ['ring', 'index', 'element', 'header', 'honest'] as const;
+type Place = (typeof PLACES)[number];
 
-function write(device: SplitDevice, whole: Int32Array, pool: Uint8Array, { where, at, value }: Scribble): void {
+/** Writes to the ring, or to the index or an element of the used ring; an honest device says that it used `length` bytes. */
+function write(
+  { device, pool }: { device: SplitDevice; pool: PacketPool },
+  length: number,
+  one: Scribble<Place>,
+): void {
+  const { where, at, value } = one;
+  const whole = new Int32Array(device.table.buffer, 4096, 2048);
   const slot = 2 * (at & (device.size - 1));
+  if (where === 'honest') device.use(device.available[2 + (device.written & 63)], length);
   if (where === 'ring') whole[at % whole.length] = value;
   if (where === 'index') device.used16[1] += value & 15;
   if (where === 'element') device.used.set([value & (at & 1 ? 63 : -1), at], 1 + slot);
-  if (where === 'header') pool.fill(value, (at % 500) * 2112 + 52, (at % 500) * 2112 + 64);
+  if (where === 'header') scribbleOnHeader(pool, at, value);
 }
 
 describe('a device that writes anything anywhere', () => {
   it('costs a receive queue no packet', () => {
     const options = fc.constantFrom(...VARIANTS.map(([, variant]) => variant));
-    const property = (scribbles: Scribble[], variant: RingOptions): void => {
+    const property = (all: Scribble<Place>[], variant: RingOptions): void => {
       const set = receiver({ ...variant, checked: false, maximumFrame: 9018 });
-      const { queue, device, pool } = set;
-      const whole = new Int32Array(device.table.buffer, 4096, 2048);
-      const kept: number[] = [];
-      for (const { at, ...one } of scribbles) {
-        if (one.where === 'honest') device.use(device.available[2 + (device.written & 63)], at & 127);
-        write(device, whole, pool.bytes, { at, ...one });
-        const batch = new PacketBatch(1 + (at & 31));
-        const received = queue.receive(batch);
-        expect(received).toBe(batch.length);
-        kept.push(...batch.packets.subarray(0, batch.length));
-        while (kept.length > 100) pool.free(kept.shift() ?? 0);
-      }
-      expect(set.broken.length).toBeLessThanOrEqual(1);
-      queue.reclaim();
-      expectConserved(pool, kept);
+      expectReceiveConserves(set, all, (one) => write(set, one.at & 127, one));
     };
-    fc.assert(fc.property(fc.array(scribble, { maxLength: 100 }), options, property), { seed: 6, numRuns: 2000 });
+    fc.assert(fc.property(scribbles(...PLACES), options, property), { seed: 6, numRuns: 2000 });
   });
 
   it('costs a transmit queue no packet', () => {
     const options = fc.constantFrom<RingOptions>({}, { eventIndex: true }, { inOrder: true }, { separateHeader: true });
-    const property = (scribbles: Scribble[], variant: RingOptions): void => {
+    const property = (all: Scribble<Place>[], variant: RingOptions): void => {
       const set = transmitter({ ...variant, checked: false });
-      const { queue, device, pool } = set;
-      const whole = new Int32Array(device.table.buffer, 4096, 2048);
-      for (const { at, ...one } of scribbles) {
-        if (one.where === 'honest') device.use(device.available[2 + (device.written & 63)], 0);
-        write(device, whole, pool.bytes, { at, ...one });
-        const batch = new PacketBatch(32, pool);
-        batch.allocate(pool, at & 31);
-        for (let i = 0; i < batch.length; i++) pool.length[batch.packets[i]] = 60;
-        if (batch.length > 1 && at % 7 === 0) {
-          batch.length--;
-          pool.chain(batch.packets[0], batch.packets[batch.length]);
-        }
-        const wanted = batch.length;
-        expect(queue.transmit(batch)).toBe(wanted - batch.length);
-        batch.free();
-      }
-      expect(set.broken.length).toBeLessThanOrEqual(1);
-      queue.reclaim();
-      expectConserved(pool);
+      expectTransmitConserves(set, all, (one) => write(set, 0, one));
     };
-    fc.assert(fc.property(fc.array(scribble, { maxLength: 100 }), options, property), { seed: 7, numRuns: 2000 });
+    fc.assert(fc.property(scribbles(...PLACES), options, property), { seed: 7, numRuns: 2000 });
   });
 });
