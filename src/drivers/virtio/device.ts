@@ -165,7 +165,8 @@ export class VirtioNetDevice extends EventEmitter<NetDeviceEvents> implements Ne
 
   /**
    * What the driver has counted: the device tells nothing. `rxDropped` are frames that made no sense (`badFrames`); those
-   * for which it found no buffer, the device drops in silence. `txDropped` = refused by the transmit queues.
+   * for which it found no buffer, the device drops in silence. `txDropped` = refused by the transmit queues, and once it is
+   * closed, those that it had not used.
    */
   statistics(): DeviceStatistics {
     const sum = <Q>(queues: readonly Q[], count: (queue: Q) => number): number =>
