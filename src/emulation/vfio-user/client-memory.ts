@@ -58,13 +58,23 @@ export class ClientMemory {
     this.#mapped.set(address, { address, size, chunks });
   }
 
-  /** Throws `Refusal` unless exactly this was mapped. */
+  /**
+   * Takes back all that lies inside, be it nothing, as the kernel's VFIO does: where a guest's IOMMU forgets a whole address
+   * space, QEMU unmaps that in pieces of its own, without knowing what is in them. Throws `Refusal` where it would cut.
+   */
   unmap(address: number, size: number): void {
-    const mapped = this.#mapped.get(address);
-    if (mapped?.size !== size) {
-      throw new Refusal('ENOENT', `DMA_UNMAP of ${size} bytes at 0x${address.toString(16)}, which were not mapped`);
+    const end = address + size;
+    const met = [...this.#mapped.values()].filter(
+      (other) => address < other.address + other.size && other.address < end,
+    );
+    const cut = met.find((other) => other.address < address || other.address + other.size > end);
+    if (cut) {
+      throw new Refusal(
+        'EINVAL',
+        `DMA_UNMAP of ${size} bytes at 0x${address.toString(16)}: would cut ${cut.size} at 0x${cut.address.toString(16)}`,
+      );
     }
-    this.#release(mapped);
+    for (const mapped of met) this.#release(mapped);
   }
 
   /** Takes everything back. */
