@@ -7,13 +7,28 @@ export interface Bench {
   readonly nic: () => JudgedNic;
 }
 
+/**
+ * What must be true of the card: throws if it is not. A check needs an interface that is up, and leaves it as it was if it
+ * passes; it comes to an end whatever the card does.
+ */
+export type Check = (bench: Bench) => Promise<void>;
+
 /** The NIC's place in the guest, and the interface that its driver makes. */
 export const SLOT = 10;
 export const INTERFACE = 'eth0';
 
-/** A shell command that waits for a command to succeed. */
+/** Seconds until what the kernel waits for has happened. */
+const PATIENCE = 15;
+
+/** A shell command that waits for a command to succeed, and fails if that takes too long. */
 export function until(command: string): string {
-  return `until ${command}; do :; done`;
+  const loop = `until ${command}; do :; done`.replaceAll("'", `'\\''`);
+  return `timeout ${PATIENCE} sh -c '${loop}'`;
+}
+
+/** A shell command that sends pings to the far end's `address` and fails if one of them gets no answer. */
+export function ping(address: string, options = '-c 3 -i 0.01'): string {
+  return `ping -q -n ${options} -W 2 ${address}`;
 }
 
 /** Whether the guest's kernel sees a link, as a condition of the shell. */

@@ -1,10 +1,10 @@
 /** Which frames reach the guest's kernel: by address, by VLAN, with all filters off. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
 import { extract } from '../../../src/datasheet/registers.ts';
 import { internetChecksum, PacketTemplate, TCP_RST } from '../../../src/packets/index.ts';
-import { type Bench, change, driverCounters, INTERFACE, until } from '../bench.ts';
-import { Ear, STRANGER } from '../ear.ts';
+import { type Bench, type Check, change, driverCounters, INTERFACE, until } from '../bench.ts';
+import { listening, STRANGER } from '../ear.ts';
 import { FAR, GUEST } from '../judged-nic.ts';
 
 const { FCTRL, MTA, VFTA, VLNCTRL } = ixgbe;
@@ -26,106 +26,116 @@ const VLAN_PEER = '10.99.42.1';
 
 export function testFilters(bench: Bench): void {
   describe('filters', () => {
-    let opened: Ear | undefined;
-    beforeAll(async () => {
-      opened = await Ear.open(bench);
-    });
-    afterAll(() => opened?.close());
-    const ear = (): Ear => {
-      if (!opened) throw new Error('the ear is open only while its tests run');
-      return opened;
-    };
-    testAddresses(bench, ear);
-    testChecksums(bench);
-    testVlans(bench, ear);
+    it('let only those frames pass that are meant', () => passMeantFrames(bench));
+    it('are open while promiscuous', () => areOpenWhilePromiscuous(bench));
+    it('let groups pass that were joined', () => passJoinedGroups(bench));
+    it('let all groups pass on request', () => passAllGroups(bench));
+    it('find wrong checksums', () => findWrongChecksums(bench));
+    it('let those VLANs pass that the guest is a member of', () => passJoinedVlans(bench));
+    it('leave tags to the card: it puts them in and takes them out', () => handleTags(bench));
+    it('are closed to a VLAN that the guest has left', () => closeToLeftVlans(bench));
   });
 }
 
-function testAddresses(bench: Bench, ear: () => Ear): void {
-  const { nic } = bench;
-  const all = [STRANGER, GUEST.mac, GROUP, OTHER_GROUP, BROADCAST];
+const ALL = [STRANGER, GUEST.mac, GROUP, OTHER_GROUP, BROADCAST];
 
-  it('let only those frames pass that are meant', async () => {
-    expect(await ear().heard(...all)).toEqual([GUEST.mac, BROADCAST]);
+export const passMeantFrames: Check = (bench) =>
+  listening(bench, async (ear) => {
+    expect(await ear.heard(...ALL)).toEqual([GUEST.mac, BROADCAST]);
   });
 
-  it('are open while promiscuous', async () => {
+export const areOpenWhilePromiscuous: Check = (bench) =>
+  listening(bench, async (ear) => {
+    const { nic } = bench;
     await change(bench, `ip link set ${INTERFACE} promisc on`);
     expect(extract(FCTRL.bits.UPE, nic().register(FCTRL))).toBe(1);
-    expect(await ear().heard(...all)).toEqual(all);
+    expect(await ear.heard(...ALL)).toEqual(ALL);
     await change(bench, `ip link set ${INTERFACE} promisc off`);
     expect(extract(FCTRL.bits.UPE, nic().register(FCTRL))).toBe(0);
-    expect(await ear().heard(...all)).toEqual([GUEST.mac, BROADCAST]);
+    expect(await ear.heard(...ALL)).toEqual([GUEST.mac, BROADCAST]);
   });
 
-  it('let groups pass that were joined', async () => {
+export const passJoinedGroups: Check = (bench) =>
+  listening(bench, async (ear) => {
     await change(bench, `ip maddress add ${GROUP} dev ${INTERFACE}`);
-    const bits = Array.from({ length: MTA.length }, (_, i) => nic().register(MTA, i));
+    const bits = Array.from({ length: MTA.length }, (_, i) => bench.nic().register(MTA, i));
     expect(bits.filter((word) => word !== 0).length).toBeGreaterThan(0);
-    expect(await ear().heard(...all)).toEqual([GUEST.mac, GROUP, BROADCAST]);
+    expect(await ear.heard(...ALL)).toEqual([GUEST.mac, GROUP, BROADCAST]);
     await change(bench, `ip maddress del ${GROUP} dev ${INTERFACE}`);
-    expect(await ear().heard(...all)).toEqual([GUEST.mac, BROADCAST]);
+    expect(await ear.heard(...ALL)).toEqual([GUEST.mac, BROADCAST]);
   });
 
-  it('let all groups pass on request', async () => {
+export const passAllGroups: Check = (bench) =>
+  listening(bench, async (ear) => {
     await change(bench, `ip link set ${INTERFACE} allmulticast on`);
-    expect(await ear().heard(...all)).toEqual([GUEST.mac, GROUP, OTHER_GROUP, BROADCAST]);
+    expect(await ear.heard(...ALL)).toEqual([GUEST.mac, GROUP, OTHER_GROUP, BROADCAST]);
     await change(bench, `ip link set ${INTERFACE} allmulticast off`);
-    expect(await ear().heard(...all)).toEqual([GUEST.mac, BROADCAST]);
+    expect(await ear.heard(...ALL)).toEqual([GUEST.mac, BROADCAST]);
   });
-}
 
-function testChecksums(bench: Bench): void {
+export const findWrongChecksums: Check = async (bench) => {
   const { guest, nic } = bench;
+  const errors = async () => (await driverCounters(bench)).rx_csum_offload_errors;
+  const before = await errors();
+  // One behind the other: once the last one is counted, those before it are. Wrong ones are the kernel's to drop.
+  nic().wire.inject(segment(), segment(IP_CHECKSUM), segment(), segment(TCP_CHECKSUM));
+  await guest().output(until(`ethtool -S ${INTERFACE} | grep -q 'rx_csum_offload_errors: ${before + 2}'`));
+  expect(await errors()).toBe(before + 2);
+};
 
-  it('find wrong checksums', async () => {
-    const errors = async () => (await driverCounters(bench)).rx_csum_offload_errors;
-    const before = await errors();
-    // One behind the other: once the last one is counted, those before it are. Wrong ones are the kernel's to drop.
-    nic().wire.inject(segment(), segment(IP_CHECKSUM), segment(), segment(TCP_CHECKSUM));
-    await guest().output(until(`ethtool -S ${INTERFACE} | grep -q 'rx_csum_offload_errors: ${before + 2}'`));
-    expect(await errors()).toBe(before + 2);
-  });
-}
-
-function testVlans(bench: Bench, ear: () => Ear): void {
-  const { guest, nic } = bench;
-  const isMember = (vlan: number): boolean => ((nic().register(VFTA, vlan >>> 5) >>> (vlan & 31)) & 1) === 1;
-
-  it('let those VLANs pass that the guest is a member of', async () => {
+export const passJoinedVlans: Check = (bench) =>
+  listening(bench, async (ear) => {
+    const { nic } = bench;
     expect(extract(VLNCTRL.bits.VFE, nic().register(VLNCTRL))).toBe(1);
-    expect(await ear().heard(VLAN, OTHER_VLAN)).toEqual([]);
-    await change(
-      bench,
-      `modprobe 8021q && ip link add link ${INTERFACE} name vlan type vlan id ${VLAN} && ` +
-        'ip address add 10.99.42.2/24 dev vlan && ip link set vlan up && ' +
-        `ip neighbour add ${VLAN_PEER} lladdr ${STRANGER} dev vlan`,
-    );
-    expect([VLAN, OTHER_VLAN].map(isMember)).toEqual([true, false]);
-    expect(await ear().heard(VLAN, OTHER_VLAN)).toEqual([VLAN]);
+    expect(await ear.heard(VLAN, OTHER_VLAN)).toEqual([]);
+    await joinVlan(bench);
+    expect([VLAN, OTHER_VLAN].map((vlan) => isMember(bench, vlan))).toEqual([true, false]);
+    expect(await ear.heard(VLAN, OTHER_VLAN)).toEqual([VLAN]);
+    await leaveVlan(bench);
   });
 
-  it('leave tags to the card: it puts them in and takes them out', async () => {
-    const received = 'cat /sys/class/net/vlan/statistics/rx_packets';
-    const before = Number(await guest().output(received));
-    nic().wire.forget();
-    nic().wire.answer = echo;
-    const pings = VLAN_PINGS.map((size) => `ping -n -c 1 -W 5 -s ${size} ${VLAN_PEER}`);
-    expect(await guest().output(pings.join(' && '))).not.toContain('wrong data');
-    nic().wire.answer = () => undefined;
-    const { sent, taken } = nic().wire;
-    expect(sent.map(tagOf)).toEqual(VLAN_PINGS.map(() => VLAN));
-    const lengths = VLAN_PINGS.map((size) => Math.max(SHORTEST_FRAME, VLAN_HEADERS + size));
-    expect(sent.map(({ length }) => length)).toEqual(lengths);
-    expect(taken).toHaveLength(VLAN_PINGS.length);
-    expect(Number(await guest().output(received)) - before).toBe(VLAN_PINGS.length);
+export const handleTags: Check = async (bench) => {
+  const { guest, nic } = bench;
+  await joinVlan(bench);
+  const received = 'cat /sys/class/net/vlan/statistics/rx_packets';
+  const before = Number(await guest().output(received));
+  nic().wire.forget();
+  nic().wire.answer = echo;
+  const pings = VLAN_PINGS.map((size) => `ping -n -c 1 -W 2 -s ${size} ${VLAN_PEER}`);
+  expect(await guest().output(pings.join(' && '))).not.toContain('wrong data');
+  nic().wire.answer = () => undefined;
+  const { sent, taken } = nic().wire;
+  expect(sent.map(tagOf)).toEqual(VLAN_PINGS.map(() => VLAN));
+  const lengths = VLAN_PINGS.map((size) => Math.max(SHORTEST_FRAME, VLAN_HEADERS + size));
+  expect(sent.map(({ length }) => length)).toEqual(lengths);
+  expect(taken).toHaveLength(VLAN_PINGS.length);
+  expect(Number(await guest().output(received)) - before).toBe(VLAN_PINGS.length);
+  await leaveVlan(bench);
+};
+
+export const closeToLeftVlans: Check = (bench) =>
+  listening(bench, async (ear) => {
+    await joinVlan(bench);
+    await leaveVlan(bench);
+    expect(isMember(bench, VLAN)).toBe(false);
+    expect(await ear.heard(VLAN, OTHER_VLAN)).toEqual([]);
   });
 
-  it('are closed to a VLAN that the guest has left', async () => {
-    await change(bench, 'ip link del vlan');
-    expect(isMember(VLAN)).toBe(false);
-    expect(await ear().heard(VLAN, OTHER_VLAN)).toEqual([]);
-  });
+function joinVlan(bench: Bench): Promise<void> {
+  return change(
+    bench,
+    `modprobe 8021q && ip link add link ${INTERFACE} name vlan type vlan id ${VLAN} && ` +
+      'ip address add 10.99.42.2/24 dev vlan && ip link set vlan up && ' +
+      `ip neighbour add ${VLAN_PEER} lladdr ${STRANGER} dev vlan`,
+  );
+}
+
+function leaveVlan(bench: Bench): Promise<void> {
+  return change(bench, 'ip link del vlan');
+}
+
+function isMember({ nic }: Bench, vlan: number): boolean {
+  return ((nic().register(VFTA, vlan >>> 5) >>> (vlan & 31)) & 1) === 1;
 }
 
 /** The end of a connection that there never was, which nobody answers; with one of its bytes wrong. */
