@@ -1,19 +1,24 @@
 /** A virtual machine: what a test asks for, and QEMU's command line for it. */
 import { bridgeArguments, type Nic, nicArguments } from './nics.ts';
+import { isServed, socketOf } from './served-nics.ts';
 import { AGENT, INITRD, KERNEL, PROJECT } from './setup.ts';
 
-/** A NIC that another process serves over vfio-user. */
-export interface ServedNic {
+/** A NIC that somebody else serves over vfio-user. */
+export interface AttachedNic {
   /** The socket file that it is served at. */
   readonly socket: string;
   /** As `Nic.slot`. */
   readonly slot: number;
+  /** Of a device with several: which function of it this is. Default: there is but one. */
+  readonly function?: number;
 }
 
 export interface Machine {
   readonly nics: readonly Nic[];
-  /** The machine's memory is shared with those who serve them. */
+  /** The machine's memory is shared with those who serve them, unless it is `private`. */
   readonly served?: readonly ServedNic[];
+  /** Nobody else can map the machine's memory. Default: those who serve NICs can. */
+  readonly private?: boolean;
   /** An IOMMU (VT-d) that translates, and remaps interrupts. Default: none. */
   readonly iommu?: boolean;
   /** The test needs VFIO's no-IOMMU mode, whose modules are built apart. */
@@ -38,9 +43,9 @@ export const SERVED_SINCE = 10.1;
 
 /** `share`: a directory for files and the console's log, which the guest can write. */
 export function qemuArguments(machine: Machine, share: string): string[] {
-  const { served = [] } = machine;
+  const served = attachedNics(machine, share);
   return [
-    ...(served.length > 0 ? SHARED_MEMORY : ['-machine', 'q35']),
+    ...(served.length > 0 && !machine.private ? SHARED_MEMORY : ['-machine', 'q35']),
     ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', MEMORY],
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-kernel', `${KERNEL}/vmlinux`, '-initrd', INITRD, '-append', kernelCommandLine(machine)],
@@ -48,8 +53,7 @@ export function qemuArguments(machine: Machine, share: string): string[] {
     ...['-chardev', `socket,id=agent,fd=${AGENT_DESCRIPTOR}`, '-serial', 'chardev:agent'],
     ...(machine.terminal ? ['-chardev', 'stdio,id=terminal,signal=off', '-serial', 'chardev:terminal'] : []),
     ...['-chardev', `socket,id=monitor,fd=${MONITOR_DESCRIPTOR}`, '-mon', 'chardev=monitor,mode=control'],
-    // The IOMMU comes before the devices behind it.
-    ...(machine.iommu ? ['-device', 'intel-iommu,intremap=on'] : []),
+    ...(machine.iommu ? ['-device', iommu(served.length > 0)] : []),
     ...fileSystem('root', '/', 0x1d, ',readonly=on'),
     ...fileSystem('share', share, 0x1e),
     ...bridgeArguments(machine.nics),
@@ -58,8 +62,12 @@ export function qemuArguments(machine: Machine, share: string): string[] {
   ];
 }
 
-function servedArguments({ socket, slot }: ServedNic): string[] {
-  const place = { addr: slot.toString(16), rombar: 0 };
+function servedArguments({ socket, slot, function: part }: ServedNic): string[] {
+  const address = slot.toString(16);
+  const place = {
+    ...(part === undefined ? { addr: address } : { addr: `${address}.${part}`, multifunction: part === 0 }),
+    rombar: 0,
+  };
   return ['-device', JSON.stringify({ driver: 'vfio-user-pci', socket: { type: 'unix', path: socket }, ...place })];
 }
 
