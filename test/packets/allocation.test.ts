@@ -2,7 +2,16 @@
 import { PerformanceObserver, performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { CaptureWriter, PacketStack, PacketStamper, PacketTemplate, SequenceChecker } from '../../src/packets/index.ts';
+import {
+  CaptureWriter,
+  PacketStack,
+  PacketStamper,
+  PacketTemplate,
+  RSS_FIELDS,
+  rssKey,
+  rssQueueOf,
+  SequenceChecker,
+} from '../../src/packets/index.ts';
 import { ethernet, ipv4, ports } from './support.ts';
 
 const WARM_UP = 300_000;
@@ -59,5 +68,10 @@ describe('garbage collections in millions of packets', () => {
   it('finding headers: none', async () => {
     const stack = new PacketStack();
     expect(await collectionsDuring(() => stack.parse(bytes, 0, 64))).toBe(0);
+  });
+
+  it('finding queues: none', async () => {
+    const rss = { key: rssKey('microsoft'), fields: RSS_FIELDS, table: new Uint8Array(128) };
+    expect(await collectionsDuring(() => rssQueueOf(bytes, 0, 64, rss))).toBe(0);
   });
 });
