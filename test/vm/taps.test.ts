@@ -57,7 +57,9 @@ describeGuest('the far end of cables', { nics: NICS }, (guest) => {
     const network = `10.0.${nic.slot}`;
     await guest().output(`ip link set ${name} up && ip address add ${network}.2/24 dev ${name}`);
     await guest().host.output(`ip address add ${network}.1/24 dev ${tapName(nic)}`);
-    const recording = await guest().host.record(nic, { filter: 'icmp', count: 2 * PINGS });
+    const recording = await guest()
+      .cable(nic)
+      .record({ filter: 'icmp', count: 2 * PINGS });
     await guest().output(`ping -q -i 0.002 -c ${PINGS} -s 1400 ${network}.1`);
     const packets = tshark(await recording.ended(), ['eth.src', 'icmp.type', 'frame.len']);
     const request = [nicMac(nic), '8', '1442'];
@@ -69,7 +71,9 @@ describeGuest('the far end of cables', { nics: NICS }, (guest) => {
     const network = `10.0.${MODERN.slot}`;
     const from = { guest: '8', host: '0' } as const;
     for (const [side, type] of Object.entries(from)) {
-      const recording = await guest().host.record(MODERN, { from: side as keyof typeof from, filter: 'icmp' });
+      const recording = await guest()
+        .cable(MODERN)
+        .record({ from: side as keyof typeof from, filter: 'icmp' });
       await guest().output(`ping -q -c 1 ${network}.1`);
       const types = framesOf(await recording.stop()).map((frame) => String(frame[34]));
       expect(types).toEqual([type]);
@@ -79,7 +83,7 @@ describeGuest('the far end of cables', { nics: NICS }, (guest) => {
   it('pulls cables, and plugs them in', async () => {
     const carrier = `/sys/class/net/${await guest().interfaceOf(PACKED)}/carrier`;
     for (const up of [false, true]) {
-      await guest().setLink(PACKED, up);
+      await guest().cable(PACKED).plug(up);
       await guest().output(`until [ "$(cat ${carrier})" = ${Number(up)} ]; do :; done`);
     }
   });
@@ -97,12 +101,12 @@ describeGuest('the far end of cables', { nics: NICS }, (guest) => {
     const { host } = guest();
     const packets = host.file('numbered.pcap').here;
     await host.output(`node dist/cli/main.js pktgen pcap:${packets} --count ${FRAMES} --size 100`);
-    const recording = await host.record(PACKED, { from: 'guest', filter: 'udp', count: FRAMES });
-    await host.send(LEGACY, packets);
+    const recording = await guest().cable(PACKED).record({ from: 'guest', filter: 'udp', count: FRAMES });
+    await guest().cable(LEGACY).send(packets);
     const file = await recording.ended();
     expect(checkSequence(file)).toMatchObject({ unique: FRAMES, lost: 0, reordered: 0, corrupted: 0, foreign: 0 });
     expect(framesOf(file)).toEqual(framesOf(packets));
-    expect(await host.dropped(LEGACY)).toBe(0);
+    expect(await guest().cable(LEGACY).dropped()).toBe(0);
   });
 
   it('counts what a guest does not fetch', async () => {
@@ -112,14 +116,14 @@ describeGuest('the far end of cables', { nics: NICS }, (guest) => {
     await host.output(
       `node dist/cli/main.js pktgen pcap:${packets} --count ${20 * FRAMES} --dst-mac ${nicMac(MODERN)}`,
     );
-    await host.send(MODERN, packets);
-    expect(await host.dropped(MODERN)).toBeGreaterThan(9 * FRAMES);
+    await guest().cable(MODERN).send(packets);
+    expect(await guest().cable(MODERN).dropped()).toBeGreaterThan(9 * FRAMES);
   });
 
   it('a frame that is larger than its interface takes is an error', async () => {
     const packets = guest().host.file('large.pcap').here;
     await guest().host.output(`node dist/cli/main.js pktgen pcap:${packets} --count 1 --size 4000`);
-    await expect(guest().host.send(LEGACY, packets)).rejects.toThrow('frames were not sent');
+    await expect(guest().cable(LEGACY).send(packets)).rejects.toThrow('frames were not sent');
   });
 });
 

@@ -4,13 +4,13 @@ import { ACCESS_PATHS } from './harness/binding.ts';
 import { describeGuest } from './harness/describe-guest.ts';
 import { nicAddress } from './harness/nics.ts';
 import { portProgram, runsAs, takeOver } from './harness/ports.ts';
-import { testBringUp, testTaking } from './suites/virtio-bringup.ts';
-import { testVirtioEnds } from './suites/virtio-ends.ts';
-import { testChecksums, testJumbo } from './suites/virtio-frames.ts';
-import { testAdaptive, testMultiqueue } from './suites/virtio-modes.ts';
-import { testReception } from './suites/virtio-reception.ts';
-import { testTraffic } from './suites/virtio-traffic.ts';
-import { chosen, HUGE_PAGES, PAIRS } from './virtio-machines.ts';
+import { chosen, HUGE_PAGES, PAIRS } from './pairs.ts';
+import { testBringUp, testTaking } from './suites/bringup.ts';
+import { testForwarderEnds } from './suites/forwarder-ends.ts';
+import { testChecksums, testJumbo } from './suites/frames.ts';
+import { testAdaptive, testMultiqueue } from './suites/modes.ts';
+import { testReception } from './suites/reception.ts';
+import { testTraffic } from './suites/traffic.ts';
 
 const path = ACCESS_PATHS.vfio;
 const { legacy, transitional, modern, packed, multiqueue } = PAIRS;
@@ -31,7 +31,7 @@ describeGuest('virtio with an IOMMU', { nics: NICS, hugePages: HUGE_PAGES, ...pa
 
   testChecksums(guest, path, packed);
   testMultiqueue(guest, path, multiqueue);
-  testVirtioEnds(guest, path, modern);
+  testForwarderEnds(guest, path, modern);
 
   // QEMU lets neither have the feature: a legacy driver knows nothing of an IOMMU (virtio 1.2, section 6.1).
   it.each([legacy[0], transitional[0]])('$model, whose DMA would bypass it, is refused', async (nic) => {

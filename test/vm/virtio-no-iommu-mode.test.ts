@@ -3,11 +3,11 @@ import { beforeAll, describe } from 'vitest';
 import { ACCESS_PATHS } from './harness/binding.ts';
 import { describeGuest } from './harness/describe-guest.ts';
 import { takeOver } from './harness/ports.ts';
-import { testBringUp } from './suites/virtio-bringup.ts';
-import { testVirtioEnds } from './suites/virtio-ends.ts';
-import { testAdaptive } from './suites/virtio-modes.ts';
-import { testTraffic } from './suites/virtio-traffic.ts';
-import { chosen, HUGE_PAGES, PAIRS } from './virtio-machines.ts';
+import { chosen, HUGE_PAGES, PAIRS } from './pairs.ts';
+import { testBringUp } from './suites/bringup.ts';
+import { testForwarderEnds } from './suites/forwarder-ends.ts';
+import { testAdaptive } from './suites/modes.ts';
+import { testTraffic } from './suites/traffic.ts';
 
 const path = ACCESS_PATHS.vfioNoIommu;
 const { legacy, transitional } = PAIRS;
@@ -21,5 +21,5 @@ describeGuest('virtio, VFIO without an IOMMU', { nics: NICS, hugePages: HUGE_PAG
     testTraffic(guest, path, pair, 20_000);
     testAdaptive(guest, path, pair);
   });
-  testVirtioEnds(guest, path, legacy);
+  testForwarderEnds(guest, path, legacy);
 });

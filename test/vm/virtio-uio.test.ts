@@ -3,12 +3,12 @@ import { beforeAll, describe } from 'vitest';
 import { ACCESS_PATHS } from './harness/binding.ts';
 import { describeGuest } from './harness/describe-guest.ts';
 import { takeOver } from './harness/ports.ts';
-import { testBringUp, testTaking } from './suites/virtio-bringup.ts';
-import { testVirtioEnds } from './suites/virtio-ends.ts';
-import { testAdaptive } from './suites/virtio-modes.ts';
-import { testReception } from './suites/virtio-reception.ts';
-import { testTraffic } from './suites/virtio-traffic.ts';
-import { chosen, HUGE_PAGES, PAIRS } from './virtio-machines.ts';
+import { chosen, HUGE_PAGES, PAIRS } from './pairs.ts';
+import { testBringUp, testTaking } from './suites/bringup.ts';
+import { testForwarderEnds } from './suites/forwarder-ends.ts';
+import { testAdaptive } from './suites/modes.ts';
+import { testReception } from './suites/reception.ts';
+import { testTraffic } from './suites/traffic.ts';
 
 const { uio } = ACCESS_PATHS;
 const { legacy, modern, packed } = PAIRS;
@@ -27,6 +27,6 @@ describeGuest('virtio through UIO', { nics: NICS, hugePages: HUGE_PAGES }, (gues
 
   describe('in the midst of traffic', () => {
     beforeAll(() => takeOver(guest(), uio, ...packed));
-    testVirtioEnds(guest, uio, packed);
+    testForwarderEnds(guest, uio, packed);
   });
 });

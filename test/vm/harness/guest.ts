@@ -2,14 +2,17 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Cable } from './cable.ts';
 import type { CommandEnd } from './command.ts';
 import { Host } from './host.ts';
 import { hasTaps, type Machine } from './machine.ts';
 import { Monitor } from './monitor.ts';
-import { NIC_MODELS, type Nic, nicAddress, nicName } from './nics.ts';
+import { isServed, NIC_MODELS, type Nic, nicAddress } from './nics.ts';
 import { Qemu } from './qemu.ts';
+import { ServedNics } from './served-nics.ts';
 import { PROJECT } from './setup.ts';
 import { Shell, type ShellOptions } from './shell.ts';
+import { TapCable } from './tap-cable.ts';
 
 export interface CommandOptions extends ShellOptions {
   /** Default: root. 'nobody' has no capabilities either. */
@@ -26,18 +29,23 @@ export class Guest extends Shell<CommandOptions> {
   /** The machine from outside. */
   readonly monitor: Monitor;
   readonly machine: Machine;
+  /** Shell commands on the machine that the tests run on; where NICs have a `tap`, at the far end of their cables. */
+  readonly host: Host;
+  /** Those of its NICs that this process serves. */
+  readonly served: ServedNics;
   readonly #qemu: Qemu;
-  readonly #host: Host | undefined;
   readonly #share: string;
   readonly #ready: Promise<void>;
+  readonly #cables = new Map<number, Cable>();
   #closed = false;
 
   private constructor(machine: Machine, share: string) {
     super({ directory: share, seenAt: '/run/ixy', prefix: '' });
     this.machine = machine;
     this.#share = share;
+    this.served = new ServedNics(machine.nics, share);
     this.#qemu = new Qemu(machine, share);
-    this.#host = hasTaps(machine) ? new Host(this.#qemu.pid, share) : undefined;
+    this.host = new Host(hasTaps(machine) ? this.#qemu.pid : undefined, share);
     this.monitor = new Monitor(this.#qemu.monitor);
     let ready = (): void => {};
     this.#ready = new Promise((resolve) => {
@@ -71,20 +79,17 @@ export class Guest extends Shell<CommandOptions> {
     return this.#qemu.pid;
   }
 
-  /** The far end of the NICs that have a `tap`. Throws if there is none. */
-  get host(): Host {
-    if (!this.#host) throw new Error('no NIC of this machine has a tap');
-    return this.#host;
-  }
-
   /** What the guest's kernel has printed on its console. */
   console(): string {
     return this.#qemu.console();
   }
 
-  /** Pulls a NIC's cable, or plugs it in: what its driver sees as the link's state. */
-  async setLink(nic: Nic, up: boolean): Promise<void> {
-    await this.monitor.execute('set_link', { name: nicName(nic), up });
+  /** The far end of a NIC's cable. */
+  cable(nic: Nic): Cable {
+    const known = this.#cables.get(nic.slot);
+    const cable = known ?? (isServed(nic) ? this.served.get(nic).cable : new TapCable(nic, this.host, this.monitor));
+    this.#cables.set(nic.slot, cable);
+    return cable;
   }
 
   /** Name of the interface that a kernel driver has made for a NIC: 'eth0'. */
@@ -110,8 +115,9 @@ export class Guest extends Shell<CommandOptions> {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#host?.close();
+    await this.host.close();
     await this.#qemu.kill();
+    await this.served.close();
     rmSync(this.#share, { recursive: true, force: true });
   }
 
@@ -139,7 +145,7 @@ export class Guest extends Shell<CommandOptions> {
 
   async #prepare(): Promise<void> {
     const { nics, hugePages = 0 } = this.machine;
-    await this.#host?.bringUp(nics);
+    await this.host.bringUp(nics);
     const modules = new Set(nics.map((nic) => NIC_MODELS[nic.model].module));
     if (modules.size > 0) await this.output(`modprobe -a ${[...modules].join(' ')}`);
     if (hugePages > 0) await this.output(`echo ${hugePages} > /proc/sys/vm/nr_hugepages`);

@@ -8,59 +8,40 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { systemErrorCode } from '../../../src/errors.ts';
 import { type Nic, tapName } from './nics.ts';
-import { Recording, type RecordingOptions, recordingCommand } from './recording.ts';
 import { PROJECT } from './setup.ts';
 import { Shell } from './shell.ts';
 
 /** Frames that an interface holds for a guest that does not keep up, before it drops. */
 const QUEUE_FRAMES = 10_000;
 
-/** Commands run as root, in the namespace, with the machine's own files; /sys shows the machine's own interfaces. */
+/**
+ * Commands run as whoever runs the tests, with the machine's own files; in the namespace, which takes root, if there is one.
+ * There, /sys shows the machine's own interfaces.
+ */
 export class Host extends Shell {
-  readonly #namespace: string;
+  readonly #enter: readonly string[];
   readonly #share: string;
   readonly #processes = new Map<string, ChildProcess>();
-  #nextRecording = 0;
 
-  /** `qemu`: its process id. `share`: a directory for files, which the guest sees as /run/ixy. */
-  constructor(qemu: number | undefined, share: string) {
+  /**
+   * `owner`: a process in the namespace, if there is one. `share`: a directory for files, which the guest sees as /run/ixy.
+   */
+  constructor(owner: number | undefined, share: string) {
     super({ directory: share, seenAt: share, prefix: 'host-' });
     this.#share = share;
-    this.#namespace = `/proc/${qemu}/ns/net`;
+    this.#enter = owner === undefined ? [] : ['nsenter', `--net=/proc/${owner}/ns/net`];
   }
 
   /** Once QEMU has made the interfaces. */
   async bringUp(nics: readonly Nic[]): Promise<void> {
     const taps = nics.filter((nic) => nic.tap).map(tapName);
+    if (taps.length === 0) return;
     await this.output(taps.map((tap) => `ip link set ${tap} up txqueuelen ${QUEUE_FRAMES}`).join(' && '));
   }
 
   /** A path that is written here and read in the guest, or the other way round. */
   file(name: string): { readonly here: string; readonly inGuest: string } {
     return { here: join(this.#share, name), inGuest: `/run/ixy/${name}` };
-  }
-
-  /** Records frames between a NIC and its interface; resolves once it does. */
-  async record(nic: Nic, options: RecordingOptions = {}): Promise<Recording> {
-    const file = join(this.#share, `recording-${this.#nextRecording++}.pcap`);
-    const command = this.start(recordingCommand(tapName(nic), file, options), options);
-    await command.printed('listening on');
-    return new Recording(command, file);
-  }
-
-  /**
-   * Sends the frames of a capture file to a NIC, one after the other. `pace`: options of tcpreplay: '--pps=1000',
-   * '--loop=10'. Rejects if the kernel refused one.
-   */
-  async send(nic: Nic, file: string, pace = '--topspeed'): Promise<void> {
-    const report = await this.output(`tcpreplay --preload-pcap --intf1=${tapName(nic)} ${pace} ${file} 2>&1`);
-    if (!/Failed packets:\s+0\b/.test(report)) throw new Error(`frames were not sent:\n${report}`);
-  }
-
-  /** Frames for a NIC that its interface has dropped, as the guest did not fetch them in time. */
-  async dropped(nic: Nic): Promise<number> {
-    const [link] = JSON.parse(await this.output(`ip -json -statistics link show ${tapName(nic)}`));
-    return link.stats64.tx.dropped;
   }
 
   /** Kills what still runs. */
@@ -74,9 +55,9 @@ export class Host extends Shell {
   protected override launch(id: string): void {
     const files = join(this.#share, id);
     const [out, err] = [openSync(`${files}.out`, 'a'), openSync(`${files}.err`, 'a')];
-    const enter = ['--pdeathsig', 'KILL', 'nsenter', `--net=${this.#namespace}`, 'sh', `${files}.sh`];
+    const command = ['--pdeathsig', 'KILL', ...this.#enter, 'sh', `${files}.sh`];
     // In a process group of its own, for signals to the command and its children.
-    const child = spawn('setpriv', enter, { cwd: PROJECT, detached: true, stdio: ['ignore', out, err] });
+    const child = spawn('setpriv', command, { cwd: PROJECT, detached: true, stdio: ['ignore', out, err] });
     closeSync(out);
     closeSync(err);
     this.#processes.set(id, child);

@@ -1,6 +1,5 @@
 /** A virtual machine: what a test asks for, and QEMU's command line for it. */
-import { bridgeArguments, type Nic, nicArguments } from './nics.ts';
-import { isServed, socketOf } from './served-nics.ts';
+import { bridgeArguments, isServed, type Nic, nicArguments, socketOf } from './nics.ts';
 import { AGENT, INITRD, KERNEL, PROJECT } from './setup.ts';
 
 /** A NIC that somebody else serves over vfio-user. */
@@ -14,9 +13,10 @@ export interface AttachedNic {
 }
 
 export interface Machine {
+  /** Those whose model is `served` are served by the guest's own process. */
   readonly nics: readonly Nic[];
-  /** The machine's memory is shared with those who serve them, unless it is `private`. */
-  readonly served?: readonly ServedNic[];
+  /** Further ones, which the test serves itself. The machine's memory is shared with those who serve, unless it is `private`. */
+  readonly served?: readonly AttachedNic[];
   /** Nobody else can map the machine's memory. Default: those who serve NICs can. */
   readonly private?: boolean;
   /** An IOMMU (VT-d) that translates, and remaps interrupts. Default: none. */
@@ -57,12 +57,22 @@ export function qemuArguments(machine: Machine, share: string): string[] {
     ...fileSystem('root', '/', 0x1d, ',readonly=on'),
     ...fileSystem('share', share, 0x1e),
     ...bridgeArguments(machine.nics),
-    ...machine.nics.flatMap((nic) => nicArguments(nic, machine.iommu ?? false)),
-    ...served.flatMap(servedArguments),
+    ...machine.nics.filter((nic) => !isServed(nic)).flatMap((nic) => nicArguments(nic, machine.iommu ?? false)),
+    ...served.flatMap(attachedArguments),
   ];
 }
 
-function servedArguments({ socket, slot, function: part }: ServedNic): string[] {
+/** All whose devices are outside of QEMU. */
+function attachedNics({ nics, served = [] }: Machine, share: string): AttachedNic[] {
+  return [...nics.filter(isServed).map((nic) => ({ socket: socketOf(nic, share), slot: nic.slot })), ...served];
+}
+
+/** It comes before the devices behind it. Who maps memory for devices outside must hear of each new mapping too. */
+function iommu(tellsOfMappings: boolean): string {
+  return `intel-iommu,intremap=on${tellsOfMappings ? ',caching-mode=on' : ''}`;
+}
+
+function attachedArguments({ socket, slot, function: part }: AttachedNic): string[] {
   const address = slot.toString(16);
   const place = {
     ...(part === undefined ? { addr: address } : { addr: `${address}.${part}`, multifunction: part === 0 }),

@@ -1,13 +1,17 @@
-/** The NICs that QEMU emulates, as the tests use them. */
+/** The NICs that QEMU emulates, and those that are served to it, as the tests use them. */
 
 export interface NicModel {
   /** QEMU's device and the properties that make it this model. */
   readonly device: string;
+  /** The emulation that serves it: QEMU then only attaches it. */
+  readonly served?: 'ixgbe';
   readonly vendorId: number;
   readonly deviceId: number;
   /** The kernel driver that it gets in the guest, and the module behind its interface. */
   readonly kernelDriver: string;
   readonly module: string;
+  /** The driver of ours that knows it; default: none. */
+  readonly supportedBy?: 'virtio' | 'ixgbe';
   /** Property that puts its DMA behind the IOMMU, where that takes one. */
   readonly translation?: string;
   /** Pairs of queues. Default: one. */
@@ -18,7 +22,12 @@ export interface NicModel {
 
 const CONVENTIONAL_BUS = 'conventional';
 
-const VIRTIO = { vendorId: 0x1af4, kernelDriver: 'virtio-pci', module: 'virtio_net' } as const;
+const VIRTIO = {
+  vendorId: 0x1af4,
+  kernelDriver: 'virtio-pci',
+  module: 'virtio_net',
+  supportedBy: 'virtio',
+} as const;
 const MODERN = {
   ...VIRTIO,
   device: 'virtio-net-pci,disable-legacy=on',
@@ -46,6 +55,18 @@ export const NIC_MODELS = {
   igb: { device: 'igb', vendorId: 0x8086, deviceId: 0x10c9, kernelDriver: 'igb', module: 'igb', since: 8 },
   /** An Intel 82540: conventional PCI. */
   e1000: { device: 'e1000', vendorId: 0x8086, deviceId: 0x100e, kernelDriver: 'e1000', module: 'e1000' },
+  /** An Intel 82599: ours. It judges its driver. */
+  ixgbe: {
+    device: 'vfio-user-pci',
+    served: 'ixgbe',
+    vendorId: 0x8086,
+    deviceId: 0x10fb,
+    kernelDriver: 'ixgbe',
+    module: 'ixgbe',
+    supportedBy: 'ixgbe',
+    queuePairs: 64,
+    since: 10.1,
+  },
 } as const satisfies Record<string, NicModel>;
 
 export type NicModelName = keyof typeof NIC_MODELS;
@@ -83,6 +104,17 @@ export function nicName(nic: Nic): string {
 /** Name of the interface that its `tap` leads to. tcpreplay would make a new one if the name began with 'tap'. */
 export function tapName(nic: Nic): string {
   return `peer${nic.slot}`;
+}
+
+/** Whether this process serves it. */
+export function isServed(nic: Nic): boolean {
+  const model: NicModel = NIC_MODELS[nic.model];
+  return model.served !== undefined;
+}
+
+/** The socket file that it is served at; `share`: the guest's directory for files. */
+export function socketOf(nic: Nic, share: string): string {
+  return `${share}/${nicName(nic)}.sock`;
 }
 
 /** QEMU's arguments for the NIC. */

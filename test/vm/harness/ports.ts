@@ -23,18 +23,21 @@ export async function takeOver(guest: Guest, path: AccessPath, ...nics: Nic[]): 
 }
 
 /**
- * JavaScript with, in scope before `body`: `openPort(address, options)`, a virtio-net device by this way, promiscuous unless
+ * JavaScript with, in scope before `body`: `openPort(address, options)`, a NIC by this way, promiscuous unless
  * told otherwise; `print(value)`, as JSON on a line; what packet programs import.
  */
 export function portProgram(path: AccessPath, body: string): string {
   return `
     import {
-      allocateHugeMemory, DONE, forward, Forwarder, Generator, openVirtio, PacketBatch, PacketPool, PacketTemplate, poll,
+      allocateHugeMemory, DONE, forward, Forwarder, Generator, PacketBatch, PacketPool, PacketTemplate, poll,
     } from ${built('index.js')};
+    import { requireNicDriver } from ${built('drivers/nics.js')};
     import { openPciDevice } from ${built('pci/open-pci-device.js')};
     const openPort = (address, options) => {
       const device = openPciDevice(address, { unsafeNoIommu: ${path.machine.noIommuMode ?? false} });
-      return openVirtio(device, { allocateMemory: allocateHugeMemory, promiscuous: true, ...options });
+      return requireNicDriver(device).open(device, {
+        allocateMemory: allocateHugeMemory, promiscuous: true, ...options,
+      });
     };
     const print = (value) => console.log(JSON.stringify(value));
     ${body}`;

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { CaptureFileReader } from '../../../src/packets/capture-file.ts';
 import type { Guest } from './guest.ts';
-import { type Nic, tapName } from './nics.ts';
+import type { Nic } from './nics.ts';
 
 /**
  * Path of a capture file with so many numbered packets, made by `ixy pktgen` with these options; each is made once in the
@@ -19,9 +19,9 @@ export async function numberedPackets({ host }: Guest, count: number, options = 
   return file;
 }
 
-/** Makes a NIC's interface hold so many frames, so that none is lost however long the guest takes for them. */
-export async function holdFrames({ host }: Guest, nics: readonly Nic[], frames: number): Promise<void> {
-  await host.output(nics.map((nic) => `ip link set ${tapName(nic)} txqueuelen ${frames}`).join(' && '));
+/** Makes cables hold so many frames, so that none is lost however long the guest takes for them; see `Cable.hold`. */
+export async function holdFrames(guest: Guest, nics: readonly Nic[], frames: number, mtu?: number): Promise<void> {
+  await Promise.all(nics.map((nic) => guest.cable(nic).hold(frames, mtu)));
 }
 
 /** One value for all frames of a capture file in their order, with every byte; not for their times. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ListedDevice } from '../../../src/cli/list.ts';
 import { ACCESS_PATHS, bindFor, restore } from '../harness/binding.ts';
 import type { Guest } from '../harness/guest.ts';
-import { NIC_MODELS, nicAddress } from '../harness/nics.ts';
+import { NIC_MODELS, type NicModel, nicAddress } from '../harness/nics.ts';
 import { LEFT, NICS } from '../machines.ts';
 
 const IXY = 'node dist/cli/main.js';
@@ -24,7 +24,7 @@ export function testCommand(guest: () => Guest): void {
       const devices = await list();
       expect(devices).toEqual(
         NICS.map((nic, index) => {
-          const { vendorId, deviceId, kernelDriver } = NIC_MODELS[nic.model];
+          const { vendorId, deviceId, kernelDriver, supportedBy }: NicModel = NIC_MODELS[nic.model];
           return expect.objectContaining({
             address: nicAddress(nic),
             id: `${vendorId.toString(16)}:${deviceId.toString(16)}`,
@@ -33,7 +33,7 @@ export function testCommand(guest: () => Guest): void {
             iommuGroup: numbers[index],
             iommuType: expect.stringMatching(/^DMA/),
             numaNode: null,
-            supportedBy: nic.model.startsWith('virtio') ? 'virtio' : null,
+            supportedBy: supportedBy ?? null,
           });
         }),
       );

@@ -1,20 +1,20 @@
-/** A forwarder between two virtio NICs that ends in the midst of traffic, in every way there is, on a real kernel. */
+/** A forwarder between two NICs that ends in the midst of traffic, in every way there is, on a real kernel. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccessPath } from '../harness/binding.ts';
+import type { Flood } from '../harness/cable.ts';
 import type { Command } from '../harness/command.ts';
 import type { Guest } from '../harness/guest.ts';
 import { nicAddress, nicMac } from '../harness/nics.ts';
 import { type Pair, portProgram, runsAs } from '../harness/ports.ts';
 import { checkSequence } from '../harness/recording.ts';
 import { numberedPackets } from '../harness/traffic.ts';
-import { QUICK } from '../virtio-machines.ts';
-import { suffix } from './virtio-traffic.ts';
+import { QUICK } from '../pairs.ts';
+import { suffix } from './traffic.ts';
 
 /** More than an emulated processor forwards: rings are full all the time. */
-const PACE = '--pps=150000';
+const FRAMES_PER_SECOND = 150_000;
 const FRAMES = 2000;
 const TIMEOUT = 110_000;
-const LONG = 600_000;
 
 /** Runs the loop in a worker, and terminates that when told by SIGUSR2. */
 const inWorker = (program: string): string => `
@@ -26,7 +26,7 @@ const inWorker = (program: string): string => `
   });
   setInterval(() => {}, 1000);`;
 
-export function testVirtioEnds(guest: () => Guest, path: AccessPath, pair: Pair): void {
+export function testForwarderEnds(guest: () => Guest, path: AccessPath, pair: Pair): void {
   const [a, b] = pair;
   const addresses = pair.map(nicAddress);
   const options = { ...runsAs(path), timeout: TIMEOUT };
@@ -55,7 +55,7 @@ export function testVirtioEnds(guest: () => Guest, path: AccessPath, pair: Pair)
 
   /** Resolves once traffic passes, through whatever was started. */
   async function passes(running: Command): Promise<void> {
-    const recording = await guest().host.record(b, { from: 'guest', count: FRAMES, timeout: TIMEOUT });
+    const recording = await guest().cable(b).record({ from: 'guest', count: FRAMES, timeout: TIMEOUT });
     const file = await Promise.race([
       recording.ended(),
       running.ended.then((end) => Promise.reject(JSON.stringify(end))),
@@ -72,16 +72,12 @@ export function testVirtioEnds(guest: () => Guest, path: AccessPath, pair: Pair)
 
   // Each begins with devices as the one before has left them: what opens at once after each end, and forwards.
   describe('a forwarder ended in the midst of traffic', () => {
-    let sender: Command | undefined;
+    let flood: Flood | undefined;
     beforeAll(async () => {
       const packets = await numberedPackets(guest(), FRAMES, `--dst-mac ${nicMac(a)}`);
-      const replay = `exec tcpreplay --loop=0 --preload-pcap --quiet --intf1=peer${a.slot} ${PACE} ${packets}`;
-      sender = guest().host.start(`${replay} >/dev/null 2>&1`, { timeout: LONG });
+      flood = guest().cable(a).flood(packets, FRAMES_PER_SECOND);
     });
-    afterAll(async () => {
-      sender?.kill('KILL');
-      await sender?.ended;
-    });
+    afterAll(() => flood?.stop());
 
     it.each(ends)('by %s: DMA is off, nothing is left behind', async (_name, program, signal, status) => {
       const running = start(program);

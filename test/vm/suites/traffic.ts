@@ -13,7 +13,7 @@ const PACKETS = 20_000;
 /** What tshark judges: a look at each packet takes it as long as the guest takes to send ten. */
 const JUDGED = 2000;
 /** Below what an emulated processor forwards on a machine that has other work too. */
-const PACE = '--pps=20000';
+const PACE = { framesPerSecond: 20_000 };
 const TIMEOUT = 110_000;
 const haveTshark = haveTools('tshark');
 
@@ -47,7 +47,7 @@ export function testTraffic(guest: () => Guest, path: AccessPath, pair: Pair, co
 
   describe('traffic', () => {
     it('ixy pktgen: every packet reaches the cable', async () => {
-      const recording = await guest().host.record(nic, { from: 'guest', count: PACKETS, timeout: TIMEOUT });
+      const recording = await guest().cable(nic).record({ from: 'guest', count: PACKETS, timeout: TIMEOUT });
       await guest().output(`${IXY} pktgen ${nicAddress(nic)}${suffix(path)} --count ${PACKETS} --size 100`, options);
       const file = await recording.ended();
       expect(checkSequence(file)).toMatchObject(whole(PACKETS));
@@ -66,22 +66,21 @@ export function testTraffic(guest: () => Guest, path: AccessPath, pair: Pair, co
       const capture = guest().start(`${IXY} capture ${arguments_}`, options);
       await capture.printed('rates');
       const packets = await numberedPackets(guest(), PACKETS);
-      await host.send(nic, packets, PACE);
+      await guest().cable(nic).send(packets, PACE);
       expect(await capture.ended).toMatchObject({ status: 0, stderr: warnings(path) });
       expect(checkSequence(file.here)).toMatchObject(whole(PACKETS));
       expect(digestOf(file.here)).toBe(digestOf(packets));
     });
 
     it(`forwards ${count} packets each way`, { timeout: 2 * TIMEOUT }, async () => {
-      const { host } = guest();
       await holdFrames(guest(), pair, count);
       const packets = await numberedPackets(guest(), count);
       const running = guest().startScript(forwarder(path, pair, 2 * count), options);
       await running.printed('ready');
       const recordings = await Promise.all(
-        pair.map((end) => host.record(end, { from: 'guest', count, timeout: TIMEOUT })),
+        pair.map((end) => guest().cable(end).record({ from: 'guest', count, timeout: TIMEOUT })),
       );
-      await Promise.all(pair.map((end) => host.send(end, packets, PACE)));
+      await Promise.all(pair.map((end) => guest().cable(end).send(packets, PACE)));
       const { status, stdout, stderr } = await running.ended;
       expect({ status, stderr }).toEqual({ status: 0, stderr: warnings(path) });
       expect(lastPrinted(stdout)).toEqual({
@@ -93,7 +92,7 @@ export function testTraffic(guest: () => Guest, path: AccessPath, pair: Pair, co
         expect(checkSequence(file)).toMatchObject(whole(count));
         expect(digestOf(file)).toBe(digestOf(packets));
       }
-      expect(await Promise.all(pair.map((end) => host.dropped(end)))).toEqual([0, 0]);
+      expect(await Promise.all(pair.map((end) => guest().cable(end).dropped()))).toEqual([0, 0]);
     });
   });
 }

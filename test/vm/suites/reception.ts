@@ -71,7 +71,7 @@ export function testReception(guest: () => Guest, path: AccessPath, nic: Nic): v
       );
       for (const step of MODES.keys()) {
         await running.printed(`mode ${step}\n`);
-        await host.send(nic, file);
+        await guest().cable(nic).send(file);
       }
       const seen = lastPrinted((await running.ended).stdout) as number[][];
       expect(seen.map((frames) => frames.map((frame) => NAMES[frame]))).toEqual(MODES.map(([, names]) => names));
@@ -96,11 +96,11 @@ export function testReception(guest: () => Guest, path: AccessPath, nic: Nic): v
         runsAs(path),
       );
       await running.printed('{"event":true,"now":true}');
-      await guest().setLink(nic, false);
+      await guest().cable(nic).plug(false);
       await running.printed('{"event":false,"now":false}');
-      await guest().setLink(nic, true);
+      await guest().cable(nic).plug(true);
       await running.printed('{"event":false,"now":false}\n{"event":true,"now":true}');
-      await host.send(nic, file);
+      await guest().cable(nic).send(file);
       expect(lastPrinted((await running.ended).stdout)).toBe(NAMES.length);
     });
   });

@@ -58,8 +58,8 @@ export function testAdaptive(guest: () => Guest, path: AccessPath, pair: Pair): 
       { ...runsAs(path), timeout: TIMEOUT },
     );
     expect(Number(await running.printed('\n'))).toBeLessThan(IDLE_ROUNDS);
-    const recording = await host.record(b, { from: 'guest', count: SINGLE_PACKETS, timeout: TIMEOUT });
-    await host.send(a, paced, '');
+    const recording = await guest().cable(b).record({ from: 'guest', count: SINGLE_PACKETS, timeout: TIMEOUT });
+    await guest().cable(a).send(paced, { timing: 'original' });
     expect(checkSequence(await recording.ended())).toMatchObject({ unique: SINGLE_PACKETS, lost: 0, reordered: 0 });
     expect(lastPrinted((await running.ended).stdout)).toEqual([
       { received: SINGLE_PACKETS, forwarded: SINGLE_PACKETS, dropped: 0 },
@@ -75,9 +75,8 @@ export function testMultiqueue(guest: () => Guest, path: AccessPath, [nic]: Pair
   const interrupts = path.interrupts !== undefined;
 
   it(`${PAIRS} pairs of queues: flows spread over all of them, and all transmit`, async () => {
-    const { host } = guest();
     await holdFrames(guest(), [nic], FLOWS);
-    const recording = await host.record(nic, { from: 'guest', count: FLOWS, timeout: TIMEOUT });
+    const recording = await guest().cable(nic).record({ from: 'guest', count: FLOWS, timeout: TIMEOUT });
     const packets = await numberedPackets(guest(), FLOWS, `--src-port 1000-${999 + FLOWS}`);
     // What came in by a queue leaves by the next one.
     const running = guest().startScript(
@@ -104,12 +103,12 @@ export function testMultiqueue(guest: () => Guest, path: AccessPath, [nic]: Pair
       { ...runsAs(path), timeout: TIMEOUT },
     );
     await running.printed('ready');
-    await host.send(nic, packets, '--pps=4000');
+    await guest().cable(nic).send(packets, { framesPerSecond: 4000 });
     const { received, sent } = lastPrinted((await running.ended).stdout) as Record<'received' | 'sent', number[]>;
     expect(Math.min(...received)).toBeGreaterThan(FLOWS / PAIRS / 2);
     expect(sent).toEqual([received[PAIRS - 1], ...received.slice(0, -1)]);
     const file = await recording.ended();
     expect(checkSequence(file)).toMatchObject({ unique: FLOWS, lost: 0, duplicated: 0, corrupted: 0 });
-    expect(await host.dropped(nic)).toBe(0);
+    expect(await guest().cable(nic).dropped()).toBe(0);
   });
 }

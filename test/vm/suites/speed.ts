@@ -81,9 +81,10 @@ export function testSpeed(guest: () => Guest, path: AccessPath, pairs: Readonly<
     });
 
     it.each(Object.entries(pairs))('%s', async (name, pair) => {
-      const { host } = guest();
       await holdFrames(guest(), [pair[0]], FRAMES);
-      await host.send(pair[0], await numberedPackets(guest(), FRAMES));
+      await guest()
+        .cable(pair[0])
+        .send(await numberedPackets(guest(), FRAMES));
       const program = guest().startScript(measure(path, pair), { ...runsAs(path), timeout: 110_000 });
       const { status, stdout, stderr } = await program.ended;
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

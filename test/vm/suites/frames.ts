@@ -42,10 +42,9 @@ function writeAllLengths(file: string): number {
 export function testJumbo(guest: () => Guest, path: AccessPath, pair: Pair): void {
   it(`frames of ${SHORTEST} to ${LONGEST} bytes pass both ways`, async () => {
     const { host } = guest();
-    await host.output(pair.map((nic) => `ip link set ${tapName(nic)} mtu ${MTU}`).join(' && '));
     const file = host.file('lengths.pcap').here;
     const count = writeAllLengths(file);
-    await holdFrames(guest(), pair, count);
+    await holdFrames(guest(), pair, count, MTU);
     const running = guest().startScript(
       portProgram(
         path,
@@ -60,12 +59,12 @@ export function testJumbo(guest: () => Guest, path: AccessPath, pair: Pair): voi
     );
     await running.printed('ready');
     const recordings = await Promise.all(
-      pair.map((nic) => host.record(nic, { from: 'guest', count, longest: LONGEST, timeout: TIMEOUT })),
+      pair.map((nic) => guest().cable(nic).record({ from: 'guest', count, longest: LONGEST, timeout: TIMEOUT })),
     );
-    await Promise.all(pair.map((nic) => host.send(nic, file, '--pps=2000')));
+    await Promise.all(pair.map((nic) => guest().cable(nic).send(file, { framesPerSecond: 2000 })));
     expect(lastPrinted((await running.ended).stdout)).toEqual(Array(2).fill({ mtu: MTU, dropped: 0 }));
     for (const recording of recordings) expect(digestOf(await recording.ended())).toBe(digestOf(file));
-    await host.output(pair.map((nic) => `ip link set ${tapName(nic)} mtu 1500`).join(' && '));
+    await holdFrames(guest(), pair, count);
   });
 }
 
@@ -86,8 +85,7 @@ export function testChecksums(guest: () => Guest, path: AccessPath, pair: Pair):
       ['the driver, where it shall', offered, '{ transmitChecksum: false }', 'driver'],
       ['whoever needs it, where the device can', offered, '{}', 'device'],
     ])('left open by a program are completed by %s', async (_name, nic, options, by) => {
-      const { host } = guest();
-      const recording = await host.record(nic, { from: 'guest', filter: 'udp', count: FRAMES });
+      const recording = await guest().cable(nic).record({ from: 'guest', filter: 'udp', count: FRAMES });
       // The template's checksum is complete; what an open one holds is the sum of the pseudo header, not inverted.
       const program = portProgram(
         path,
@@ -153,7 +151,9 @@ export function testChecksums(guest: () => Guest, path: AccessPath, pair: Pair):
         runsAs(path),
       );
       await running.printed('ready');
-      const recording = await host.record(plain, { from: 'guest', filter: 'udp or tcp', count: FRAMES + 1 });
+      const recording = await guest()
+        .cable(plain)
+        .record({ from: 'guest', filter: 'udp or tcp', count: FRAMES + 1 });
       // One attempt to connect, and datagrams. Nobody answers.
       const sender = host.startScript(`
         import { createSocket } from 'node:dgram';

@@ -1,4 +1,4 @@
-/** The pairs of virtio NICs that packets pass between. Each NIC's cable leads out of the guest. */
+/** The pairs of NICs that packets pass between. Each NIC's cable leads out of the guest. */
 import type { NicModelName } from './harness/nics.ts';
 import type { Pair } from './harness/ports.ts';
 
@@ -18,6 +18,12 @@ export const PAIRS = {
   packed: pair('virtio-packed', 10, 'host_mtu=9000'),
   multiqueue: pair('virtio-multiqueue', 12),
 } as const satisfies Record<string, Pair>;
+
+/** Two 82599 of ours. */
+export const SERVED: Pair = [
+  { model: 'ixgbe', slot: 4 },
+  { model: 'ixgbe', slot: 5 },
+];
 
 /** With IXY_VM_QUICK=1, as in CI, suites look at fewer models and ends: a quarter of an hour instead of half of one. */
 export const QUICK = process.env.IXY_VM_QUICK === '1';
