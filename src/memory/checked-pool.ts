@@ -5,15 +5,22 @@
  */
 import { IxyError } from '../errors.ts';
 import type { DmaMemory } from './dma-memory.ts';
-import { NO_PACKET, PacketPool, type PacketPoolOptions, POOL_TOP } from './packet-pool.ts';
+import { NO_PACKET, PacketPool, type PacketPoolOptions, POOL_TOP, type PoolPart } from './packet-pool.ts';
 
 /** Who may touch a packet. */
 export const OWNER_POOL = 0;
 export const OWNER_APPLICATION = 1;
 export const OWNER_RX_RING = 2;
 export const OWNER_TX_RING = 3;
+export const OWNER_PACKET_RING = 4;
 
-const OWNER_NAMES = ['the pool (it is free)', 'the application', 'a receive ring', 'a transmit ring'];
+const OWNER_NAMES = [
+  'the pool (it is free)',
+  'the application',
+  'a receive ring',
+  'a transmit ring',
+  'a ring to another thread',
+];
 
 /** What freed buffers are filled with; anything else found there later was written after the free. */
 const POISON = 0x6b;
@@ -23,10 +30,15 @@ export class CheckedPacketPool extends PacketPool {
   /** By packet: one of `OWNER_…`. */
   readonly owners: Uint8Array;
 
-  constructor(memory: DmaMemory, options: PacketPoolOptions = {}) {
-    super(memory, options);
-    this.owners = new Uint8Array(this.length.length);
-    for (let i = 0; i < this.capacity; i++) this.#poison(this.stack[i]);
+  constructor(memory: DmaMemory, options: PacketPoolOptions = {}, part?: PoolPart) {
+    super(memory, options, part);
+    this.owners = part?.membership.owners ?? new Uint8Array(this.length.length);
+    if (!part) this.resetFree();
+  }
+
+  /** Makes all free packets the pool's, and fills them with the pattern. */
+  resetFree(): void {
+    for (let i = 0; i < this.state[POOL_TOP]; i++) this.assignSegment(this.stack[i], OWNER_POOL);
   }
 
   override allocate(): number {
@@ -64,7 +76,8 @@ export class CheckedPacketPool extends PacketPool {
   /** Packets that `owner` has, ascending. */
   ownedBy(owner: number): number[] {
     const free = new Set(this.stack.subarray(0, this.state[POOL_TOP]));
-    return [...this.owners.keys()].filter((packet) => this.owners[packet] === owner && !free.has(packet));
+    const { owners } = this;
+    return [...owners.keys()].filter((packet) => owners[packet] === owner && !free.has(packet) && this.#isHere(packet));
   }
 
   /** Throws unless every segment of `packet` belongs to `owner`; `action` completes the message. */
@@ -73,8 +86,8 @@ export class CheckedPacketPool extends PacketPool {
     for (let segment = packet; segment !== NO_PACKET; segment = this.next[segment]) {
       const found = this.owners[segment];
       const circular = ++segments > this.length.length;
-      if (found === owner && !circular) continue;
-      const why = circular ? 'its chain has no end' : `it belongs to ${OWNER_NAMES[found] ?? 'nobody: no such packet'}`;
+      if (found === owner && !circular && this.#isHere(segment)) continue;
+      const why = circular ? 'its chain has no end' : this.#whereabouts(segment);
       throw new IxyError('ERR_PACKET_OWNERSHIP', `${this.name}: packet ${segment} cannot be ${action}: ${why}`);
     }
   }
@@ -106,6 +119,16 @@ export class CheckedPacketPool extends PacketPool {
     this.assignSegment(segment, OWNER_POOL);
   }
 
+  /** Whether this thread has the packet; a pool that no threads share has all of them. */
+  #isHere(packet: number): boolean {
+    return !this.membership || this.membership.holder[packet] === this.membership.member;
+  }
+
+  #whereabouts(packet: number): string {
+    if (!this.#isHere(packet)) return `it is with member ${this.membership?.holder[packet]}, on another thread`;
+    return `it belongs to ${OWNER_NAMES[this.owners[packet]] ?? 'nobody: no such packet'}`;
+  }
+
   #handOut(packet: number): void {
     this.expect(packet, OWNER_POOL, 'allocated');
     this.expectUntouched(packet);
@@ -127,8 +150,9 @@ export function checkedByDefault(): boolean {
 export function createPacketPool(
   memory: DmaMemory,
   options: PacketPoolOptions & { readonly checked?: boolean } = {},
+  part?: PoolPart,
 ): PacketPool {
   return (options.checked ?? checkedByDefault())
-    ? new CheckedPacketPool(memory, options)
-    : new PacketPool(memory, options);
+    ? new CheckedPacketPool(memory, options, part)
+    : new PacketPool(memory, options, part);
 }

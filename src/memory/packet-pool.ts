@@ -6,15 +6,24 @@ import { checkInteger, IxyError } from '../errors.ts';
 import type { DmaDomain, DmaMemory } from './dma-memory.ts';
 import { DEFAULT_HEADROOM, type PacketAddresses, packetAddresses, SLOT_STRIDE, straddlesPage } from './packet-slots.ts';
 import { CHECKSUM_PARTIAL, NO_PACKET, POOL_MOVED, POOL_SPECIAL, POOL_TOP } from './pool-state.ts';
+import { type PoolTables, privateTables } from './pool-tables.ts';
 
 export { DEFAULT_HEADROOM, type PacketAddresses, SLOT_STRIDE } from './packet-slots.ts';
 export { CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, NO_PACKET, POOL_MOVED, POOL_SPECIAL, POOL_TOP } from './pool-state.ts';
 
-/** Typed arrays below this length lie on the JavaScript heap and move; engine-constant ones must be longer. */
-const STATE_WORDS = 32;
-
 interface Mapping extends PacketAddresses {
   users: number;
+}
+
+/** Which of the threads that share packets a pool is for. */
+export interface Membership {
+  /** Tells all pools over the same packets from others. */
+  readonly shared: string;
+  readonly member: number;
+  /** By packet: the member that has it. */
+  readonly holder: Uint8Array;
+  /** By packet: who owns it, in checked mode; else undefined. */
+  readonly owners: Uint8Array | undefined;
 }
 
 /** How a pool is called, and what becomes of its memory. */
@@ -23,6 +32,12 @@ export interface PacketPoolOptions {
   readonly name?: string;
   /** Gives the memory back after the pool is closed and its last user has released it. Default: `memory.free`. */
   readonly onRelease?: () => void;
+}
+
+/** The part of a `SharedPool` that is one thread's. */
+export interface PoolPart {
+  readonly tables: PoolTables;
+  readonly membership: Membership;
 }
 
 /** Equal buffers of 2048 bytes and 64 of headroom. Whoever makes a pool closes it. */
@@ -55,6 +70,11 @@ export class PacketPool {
   readonly checksumStart: Uint16Array;
   readonly checksumOffset: Uint16Array;
   /**
+   * What the NIC hashed the packet's flow to, by packet (of a chain: its first segment); 0 for one that it does not hash. Means
+   * something only in packets from a receive queue with `rss.hash`, which writes it anew for each.
+   */
+  readonly rssHash: Uint32Array;
+  /**
    * Next segment of a chain, or NO_PACKET. Free packets and single-buffer packets have NO_PACKET. Make links with `chain`, and
    * undo them with `unlink`: they are counted.
    */
@@ -62,33 +82,36 @@ export class PacketPool {
   /** For queues: free packets are `stack[0 … state[POOL_TOP]-1]`. */
   readonly stack: Int32Array;
   /** For queues: see POOL_TOP and its neighbours. */
-  readonly state = new Int32Array(STATE_WORDS);
+  readonly state: Int32Array;
+  /** Absent in a pool that belongs to one thread alone. */
+  readonly membership: Membership | undefined;
 
   readonly #mappings = new Map<DmaDomain, Mapping>();
   readonly #onRelease: () => void;
   #closed = false;
   #released = false;
 
-  /** Takes over `memory`: it is freed when the pool is closed and unused. At least one slot must fit in. */
-  constructor(memory: DmaMemory, options: PacketPoolOptions = {}) {
+  /**
+   * Takes over `memory`: it is freed when the pool is closed and unused. At least one slot must fit in. `part` is for
+   * `SharedPool`.
+   */
+  constructor(memory: DmaMemory, options: PacketPoolOptions = {}, part?: PoolPart) {
     this.name = options.name ?? 'pool';
     this.memory = memory;
     this.bytes = new Uint8Array(memory.buffer, 0, memory.size);
     this.#onRelease = options.onRelease ?? (() => memory.free());
-    const slots = Math.floor(memory.size / SLOT_STRIDE);
-    this.length = new Uint16Array(slots);
-    this.headroom = new Uint16Array(slots).fill(DEFAULT_HEADROOM);
-    this.offloads = new Uint8Array(slots);
-    this.checksumStart = new Uint16Array(slots);
-    this.checksumOffset = new Uint16Array(slots);
-    this.next = new Int32Array(slots).fill(NO_PACKET);
-    this.stack = new Int32Array(slots);
-    let top = 0;
-    for (let packet = slots - 1; packet >= 0; packet--) {
-      if (!straddlesPage(packet, memory.pageSize)) this.stack[top++] = packet;
-    }
-    this.state[POOL_TOP] = top;
-    this.capacity = top;
+    const tables = part?.tables ?? privateTables(memory);
+    this.length = tables.length;
+    this.headroom = tables.headroom;
+    this.offloads = tables.offloads;
+    this.checksumStart = tables.checksumStart;
+    this.checksumOffset = tables.checksumOffset;
+    this.rssHash = tables.rssHash;
+    this.next = tables.next;
+    this.stack = tables.stack;
+    this.state = tables.state;
+    this.capacity = tables.capacity;
+    this.membership = part?.membership;
     if (this.capacity === 0) throw new IxyError('ERR_ARGUMENT', `${this.name}: ${memory.size} bytes hold no packet`);
   }
 

@@ -14,10 +14,16 @@ const LARGEST_SIZE = 2 ** 32;
  * The system gets it back once `free` was called and nobody holds the buffer or a view of it any more.
  */
 export function allocatePlainMemory(minimumBytes: number): DmaMemory {
+  const { size, pageSize } = plainLayout(minimumBytes);
+  return new PlainMemory(size, pageSize);
+}
+
+/** Sizes of memory behind which no page of the machine stands. Throws `ERR_ARGUMENT`. */
+export function plainLayout(minimumBytes: number): Pick<DmaMemory, 'size' | 'pageSize'> {
   checkInteger('bytes of DMA memory', minimumBytes, 1, LARGEST_SIZE);
   let pageSize = SMALLEST_PAGE;
   while (pageSize < minimumBytes && pageSize < LARGEST_PAGE) pageSize *= 2;
-  return new PlainMemory(Math.ceil(minimumBytes / pageSize) * pageSize, pageSize);
+  return { size: Math.ceil(minimumBytes / pageSize) * pageSize, pageSize };
 }
 
 class PlainMemory implements DmaMemory {

@@ -1,0 +1,65 @@
+/**
+ * The same DMA memory in another thread: what has a descriptor is mapped again there by its number, which is good for the whole
+ * process; what lies in a SharedArrayBuffer passes as it is.
+ */
+import { IxyError } from '../errors.ts';
+import { addon } from '../native/addon.ts';
+import type { DmaMemory } from './dma-memory.ts';
+
+/** Memory as plain data, to be sent to another thread. */
+export interface MemoryShare {
+  readonly kind: DmaMemory['kind'];
+  readonly size: number;
+  readonly pageSize: number;
+  /** −1 if `buffer` is there. */
+  readonly descriptor: number;
+  readonly buffer: SharedArrayBuffer | undefined;
+}
+
+/** The memory must not be freed before the other thread has attached it. Throws `ERR_ARGUMENT` if it cannot be shared. */
+export function shareMemory({ kind, size, pageSize, descriptor, buffer }: DmaMemory): MemoryShare {
+  const shared = buffer instanceof SharedArrayBuffer ? buffer : undefined;
+  if (!shared && descriptor < 0) {
+    throw new IxyError(
+      'ERR_ARGUMENT',
+      'memory that threads share must have a descriptor, or lie in a SharedArrayBuffer; use allocateHugeMemory or allocatePlainMemory',
+    );
+  }
+  return { kind, size, pageSize, descriptor: shared ? -1 : descriptor, buffer: shared };
+}
+
+/** The memory on this thread; `free` gives back this thread's mapping only. Throws a system error. */
+export function attachMemory(share: MemoryShare): DmaMemory {
+  return new AttachedMemory(share, share.buffer ?? mapAgain(share));
+}
+
+function mapAgain({ descriptor, size }: MemoryShare): ArrayBuffer {
+  return addon().mmap(descriptor, size, 0, addon().constants.MAP_SHARED);
+}
+
+class AttachedMemory implements DmaMemory {
+  readonly kind: DmaMemory['kind'];
+  readonly size: number;
+  readonly pageSize: number;
+  readonly descriptor: number;
+  #buffer: ArrayBuffer | SharedArrayBuffer;
+
+  constructor({ kind, size, pageSize, descriptor }: MemoryShare, buffer: ArrayBuffer | SharedArrayBuffer) {
+    this.kind = kind;
+    this.size = size;
+    this.pageSize = pageSize;
+    this.descriptor = descriptor;
+    this.#buffer = buffer;
+  }
+
+  get buffer(): ArrayBuffer | SharedArrayBuffer {
+    return this.#buffer;
+  }
+
+  free(): void {
+    const buffer = this.#buffer;
+    if (buffer.byteLength === 0) return;
+    this.#buffer = new SharedArrayBuffer(0);
+    if (!(buffer instanceof SharedArrayBuffer)) addon().munmap(buffer);
+  }
+}
