@@ -28,6 +28,9 @@ Examples:
     --socket /run/left.sock --socket /run/right.sock
 `;
 
+/** What stands in a trace that misses something. */
+const UNSEEN = 'from here on the driver rings doorbells in shared memory, where nobody sees them';
+
 export function addServe(program: Command): void {
   program
     .command('serve')
@@ -58,7 +61,10 @@ async function serve({ signal }: Session, uris: readonly string[], options: Serv
     for (const [i, spec] of specs.entries()) {
       const nic = plugIn(spec, paths[i], cables);
       nics.push(nic);
-      if (trace) nic.device.regions.onAccess = trace.observer(spec.model, specs.length > 1 ? nic.path : '');
+      if (!trace) continue;
+      const label = specs.length > 1 ? nic.path : '';
+      nic.device.regions.onAccess = trace.observer(spec.model, label);
+      nic.device.doorbells.onShared = () => trace.note(UNSEEN, label);
     }
     const server = new VfioUserServer(nics, (message) => view.log(message));
     try {

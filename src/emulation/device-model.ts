@@ -58,7 +58,12 @@ export interface DeviceModel<OwnFault extends Fault = Fault, Rule extends string
   read(bar: number, offset: number, bytes: AccessBytes): number;
   /** A driver's write, with its side effects: an int32, or unsigned if of fewer bytes. `offset` as for `read`. */
   write(bar: number, offset: number, bytes: AccessBytes, value: number): void;
-  /** Moves up to `budget` frames each way; returns how many moved. */
+  /**
+   * Has the model poll other memory for the doorbells of a BAR that has some, as large as the BAR; undefined: what `bars` says
+   * again. None of them has rung.
+   */
+  pollDoorbells(bar: number, doorbells: Int32Array | undefined): void;
+  /** Moves up to `budget` frames each way, 0 if it shall only see what has been written; returns how many moved. */
   step(budget: number): number;
   /** Lets `nanoseconds` of model time pass. */
   advance(nanoseconds: number): void;

@@ -14,7 +14,7 @@ export interface ModelContext {
   readonly config: ConfigSpace;
   readonly regions: DmaRegions;
   /** RX and TX tails as software stores them; QUIET where it has stored nothing since the model looked. */
-  readonly doorbells: Int32Array;
+  doorbells: Int32Array;
   /** Accesses to memory that is not mapped; each was blocked. */
   dmaFaults: number;
 }

@@ -76,6 +76,7 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
   readonly #time: SystemTime;
   readonly #stamps: TimeStamps;
   readonly #port: number;
+  readonly #ownDoorbells: Int32Array;
   #removed = false;
 
   /** `regions`: what it can reach. Throws `ERR_ARGUMENT`. */
@@ -83,6 +84,7 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
     const { deviceId = IXGBE_82599_SFP, strict = false, sfp = 'da', port = 0, reportsAll = strict } = options;
     const mac = macBytes(options.mac ?? DEFAULT_MAC);
     const doorbells = new Int32Array(new SharedArrayBuffer(BAR0_SIZE)).fill(QUIET);
+    this.#ownDoorbells = doorbells;
     this.bars = new Map([
       [0, { size: BAR0_SIZE, narrow: false, doorbells }],
       [MSIX.bar, { size: MSIX_BAR_SIZE, narrow: false, doorbells: new Int32Array(0) }],
@@ -198,6 +200,10 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
     }
     this.#control.watchAccess(offset);
     this.#registers.write(offset, value);
+  }
+
+  pollDoorbells(_bar: number, doorbells: Int32Array | undefined): void {
+    this.#context.doorbells = (doorbells ?? this.#ownDoorbells).fill(QUIET);
   }
 
   step(budget: number): number {

@@ -28,12 +28,16 @@ export class AccessTrace {
     const names = new RegisterNames(model);
     const prefix = label === '' ? '' : `${label}  `;
     return (write, region, offset, bytes, value) => {
-      const time = (performance.now() - this.#start).toFixed(3).padStart(12);
       const name = names.nameOf(region, offset).padEnd(NAME_WIDTH);
       const fields = names.fieldsOf(region, offset, value);
       const digits = hexadecimal(value, 2 * bytes).padEnd(10);
-      this.#append(`${prefix}${time} ms  ${write ? 'W' : 'R'}  ${name}  ${digits}  ${fields}`.trimEnd());
+      this.#append(`${prefix}${this.#time()} ms  ${write ? 'W' : 'R'}  ${name}  ${digits}  ${fields}`.trimEnd());
     };
+  }
+
+  /** Notes what happens to a device, other than accesses; `label` as for `observer`. */
+  note(text: string, label: string): void {
+    this.#append(`${label === '' ? '' : `${label}  `}${this.#time()} ms  ${text}`);
   }
 
   /** Writes what is kept. */
@@ -45,6 +49,10 @@ export class AccessTrace {
   close(): void {
     this.flush();
     closeSync(this.#file);
+  }
+
+  #time(): string {
+    return (performance.now() - this.#start).toFixed(3).padStart(12);
   }
 
   #append(line: string): void {

@@ -135,12 +135,12 @@ export class Connection implements MemoryMessages {
       throw malformed(greets ? 'VERSION came twice' : `${commandName(message.command)} came before VERSION`);
     }
     try {
-      const { reply, afterwards } = answer(this.#device, message);
+      const { reply, descriptors, afterwards } = answer(this.#device, message);
       if (message.descriptors.length > 0) {
         throw malformed(`${commandName(message.command)} came with ${message.descriptors.length} descriptors too many`);
       }
       this.#greeted = true;
-      if (wantsReply) this.#socket.reply(message, reply);
+      if (wantsReply) this.#socket.reply(message, reply, descriptors);
       if (this.#deferred.length >= MAXIMUM_DEFERRED)
         throw malformed('the client writes on instead of delivering memory');
       if (afterwards) this.#deferred.push(afterwards);

@@ -14,6 +14,7 @@ import {
   irqInfo,
   irqSet,
   NOTHING,
+  REGION_MAPPABLE,
   REGIONS,
   regionAccess,
   regionInfo,
@@ -28,6 +29,8 @@ export const MAXIMUM_DESCRIPTORS = 16;
 
 export interface Answer {
   readonly reply: Uint8Array;
+  /** What goes with it; they stay the device's. */
+  readonly descriptors?: readonly number[];
   /**
    * What is done once the reply is on its way: a client that waits for it cannot answer requests about its memory, which
    * the device's work may lead to.
@@ -61,12 +64,13 @@ export function answer(device: ServedDevice, { command, payload, descriptors }: 
   return handler(device, payload, descriptors);
 }
 
-function greet(_device: ServedDevice, payload: Uint8Array): Answer {
-  const { major, minor } = decodeVersion(payload);
+function greet(device: ServedDevice, payload: Uint8Array): Answer {
+  const { major, minor, doorbells } = decodeVersion(payload);
   if (major !== MAJOR)
     throw new Refusal('EINVAL', `version ${major}.${minor} of the protocol; ${MAJOR}.${MINOR} is spoken`);
+  if (doorbells) device.doorbells.share();
   const limits = { maximumDescriptors: MAXIMUM_DESCRIPTORS, maximumTransfer: MAXIMUM_TRANSFER };
-  return { reply: encodeVersion({ major, minor: Math.min(minor, MINOR), ...limits }) };
+  return { reply: encodeVersion({ major, minor: Math.min(minor, MINOR), doorbells, ...limits }) };
 }
 
 function mapMemory({ memory }: ServedDevice, payload: Uint8Array, descriptors: number[]): Answer {
@@ -89,10 +93,14 @@ function describeDevice(_device: ServedDevice, payload: Uint8Array): Answer {
   return { reply: deviceInfo.encode({ argsz: deviceInfo.size, flags, regions: REGIONS, irqs: IRQS }) };
 }
 
-function describeRegion({ regions }: ServedDevice, payload: Uint8Array): Answer {
+function describeRegion({ regions, doorbells }: ServedDevice, payload: Uint8Array): Answer {
   const { index } = regionInfo.decode(payload);
   if (index >= REGIONS) throw new Refusal('EINVAL', `region ${index} of ${REGIONS}`);
-  return { reply: regionInfo.encode({ argsz: regionInfo.size, index, ...regions.info(index) }) };
+  const { size, flags } = regions.info(index);
+  const descriptor = doorbells.descriptorOf(index);
+  const fields = { argsz: regionInfo.size, index, size };
+  if (descriptor === undefined) return { reply: regionInfo.encode({ ...fields, flags }) };
+  return { reply: regionInfo.encode({ ...fields, flags: flags | REGION_MAPPABLE }), descriptors: [descriptor] };
 }
 
 function describeInterrupts({ interrupts }: ServedDevice, payload: Uint8Array): Answer {
@@ -109,16 +117,18 @@ function setInterrupts({ interrupts }: ServedDevice, payload: Uint8Array, descri
   return EMPTY;
 }
 
-function readRegion({ regions }: ServedDevice, payload: Uint8Array): Answer {
+function readRegion(device: ServedDevice, payload: Uint8Array): Answer {
   const { offset, region, count } = regionAccess.decode(payload);
   regionAccess.data(payload, 0);
-  return { reply: regionAccess.encode({ offset, region, count }, regions.read(region, offset, count)) };
+  device.observe();
+  return { reply: regionAccess.encode({ offset, region, count }, device.regions.read(region, offset, count)) };
 }
 
 function writeRegion(device: ServedDevice, payload: Uint8Array): Answer {
   const { offset, region, count } = regionAccess.decode(payload);
   const data = regionAccess.data(payload, count).slice();
   device.regions.checkWrite(region, offset, count);
+  device.observe();
   const reply = regionAccess.encode({ offset, region, count });
   return { reply, afterwards: () => device.write(region, offset, data) };
 }
@@ -126,6 +136,7 @@ function writeRegion(device: ServedDevice, payload: Uint8Array): Answer {
 function writeRegions(device: ServedDevice, payload: Uint8Array): Answer {
   const writes = decodeWriteMulti(payload).map((write) => ({ ...write, data: write.data.slice() }));
   for (const { region, offset, data } of writes) device.regions.checkWrite(region, offset, data.length);
+  device.observe();
   const afterwards = () => {
     for (const { region, offset, data } of writes) device.write(region, offset, data);
   };

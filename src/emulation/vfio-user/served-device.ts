@@ -4,6 +4,7 @@ import type { DeviceModel } from '../device-model.ts';
 import { DmaRegions } from '../dma-regions.ts';
 import { createModel, type ModelKind, type ModelOptions } from '../models.ts';
 import { ClientMemory } from './client-memory.ts';
+import { DoorbellMemory } from './doorbell-memory.ts';
 import { InterruptEvents } from './interrupt-events.ts';
 import type { MemoryMessages } from './message-memory.ts';
 import { RegionSpace } from './region-space.ts';
@@ -16,6 +17,7 @@ export class ServedDevice {
   readonly regions: RegionSpace;
   readonly interrupts: InterruptEvents;
   readonly memory: ClientMemory;
+  readonly doorbells: DoorbellMemory;
   /** The client that is there, for memory that came without a descriptor. */
   messages: MemoryMessages | undefined;
   /** How many calls of the model are under way: more than one, if messages are handled while it waits for memory. */
@@ -32,6 +34,7 @@ export class ServedDevice {
     this.model = model;
     this.regions = new RegionSpace(model);
     this.interrupts = new InterruptEvents(model);
+    this.doorbells = new DoorbellMemory(model);
     this.memory = new ClientMemory(regions, {
       read: (address, length) => this.messages?.read(address, length),
       write: (address, bytes) => this.messages?.write(address, bytes),
@@ -48,6 +51,14 @@ export class ServedDevice {
     const moved = this.#work(() => this.memory.burst(() => this.model.step(BURST)));
     this.interrupts.announce();
     return moved;
+  }
+
+  /**
+   * Sees which doorbells have rung before a message that is to be answered now: the client's accesses keep their order. In the
+   * middle of its work the device looks by itself.
+   */
+  observe(): void {
+    if (this.doorbells.shared && this.#working === 0) this.#work(() => this.memory.burst(() => this.model.step(0)));
   }
 
   /** A client's write. Throws `Refusal`. */
@@ -72,6 +83,7 @@ export class ServedDevice {
     this.messages = undefined;
     this.memory.clear();
     this.interrupts.clear();
+    this.doorbells.release();
     this.reset();
   }
 

@@ -155,6 +155,10 @@ export class VirtioNetModel implements DeviceModel<VirtioNetFault, VirtioNetRule
     if (this.#negotiation.has('GUEST_ANNOUNCE')) this.#link.announce();
   }
 
+  pollDoorbells(_bar: number, doorbells: Int32Array | undefined): void {
+    this.#bars.pollDoorbells(doorbells);
+  }
+
   step(budget: number): number {
     if (this.#removed) return 0;
     this.#link.follow();

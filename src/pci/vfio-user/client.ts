@@ -1,5 +1,5 @@
 /** The driver's side of a vfio-user connection: requests, each answered before the call returns. */
-import { errorMessage, IxyError } from '../../errors.ts';
+import { errorMessage, IxyError, type IxyErrorCode, systemErrorCode } from '../../errors.ts';
 import { addon } from '../../native/addon.ts';
 import { closeDescriptors, setNonBlocking } from './descriptors.ts';
 import { END, type Message } from './message-reader.ts';
@@ -25,6 +25,8 @@ export interface OfferedMemory {
 export interface ClientOptions {
   /** Memory that was mapped without a descriptor. Default: none. */
   readonly memory?: OfferedMemory;
+  /** Ask for doorbells in shared memory (see version.ts). Default false. */
+  readonly doorbells?: boolean;
   /** Returns after a while, or when a message may have come. Default: sleeps until one has. */
   readonly wait?: () => void;
 }
@@ -33,6 +35,15 @@ export interface ClientOptions {
 const TIMEOUT_MILLISECONDS = 5000;
 const MAXIMUM_DESCRIPTORS = 8;
 const EINVAL = 22;
+const TURNED_AWAY = 'the server has closed the connection at once; has it another client?';
+
+/** What a reply brings. */
+export interface Reply {
+  /** Valid until the next call. */
+  readonly payload: Uint8Array;
+  /** The caller's to close. */
+  readonly descriptors: readonly number[];
+}
 
 export class VfioUserClient {
   /** What the server has said of itself. */
@@ -43,19 +54,21 @@ export class VfioUserClient {
   readonly #wait: () => void;
   /** A reply that came while the server was answered. */
   #early: Message | undefined;
+  /** Why there is no use in the connection any more. */
+  #loss: IxyError | undefined;
   #epoll = -1;
   #closed = false;
 
   /**
-   * Connects to the server at a socket file. Throws what the constructor throws, and `ERR_DEVICE_NOT_FOUND` if nobody
-   * listens there.
+   * Connects to the server at a socket file. Throws what the constructor throws, `ERR_DEVICE_NOT_FOUND` if nobody listens
+   * there, `ERR_PERMISSION`, and `ERR_ARGUMENT` for a path that cannot be.
    */
   static open(path: string, options: ClientOptions = {}): VfioUserClient {
     let descriptor: number;
     try {
       descriptor = addon().connect(path);
     } catch (cause) {
-      throw new IxyError('ERR_DEVICE_NOT_FOUND', `${path}: no device is served there: ${errorMessage(cause)}`, {
+      throw new IxyError(connectFailure(cause), `${path}: no device is served there: ${errorMessage(cause)}`, {
         cause,
       });
     }
@@ -65,7 +78,8 @@ export class VfioUserClient {
 
   /**
    * Greets the server. `name` begins messages; `descriptor`: a connected socket, non-blocking, closed with this. Throws
-   * `ERR_DEVICE_GONE`, `ERR_TIMEOUT`, `ERR_BAD_PACKET`.
+   * `ERR_DEVICE_BUSY` if the server turns it away, as it does while it has another client, and `ERR_TIMEOUT` or
+   * `ERR_BAD_PACKET` for what is no server.
    */
   constructor(name: string, descriptor: number, options: ClientOptions = {}) {
     this.#name = name;
@@ -73,77 +87,101 @@ export class VfioUserClient {
     this.#memory = options.memory;
     this.#wait = options.wait ?? (() => this.#sleep());
     try {
-      const own = { major: MAJOR, minor: MINOR, maximumDescriptors: MAXIMUM_DESCRIPTORS };
-      const greeting = encodeVersion({ ...own, maximumTransfer: MAXIMUM_TRANSFER });
-      this.version = decodeVersion(this.call(COMMAND.VERSION, greeting));
+      const limits = { maximumDescriptors: MAXIMUM_DESCRIPTORS, maximumTransfer: MAXIMUM_TRANSFER };
+      const greeting = encodeVersion({ major: MAJOR, minor: MINOR, doorbells: options.doorbells ?? false, ...limits });
+      this.version = decodeVersion(this.#exchange(COMMAND.VERSION, greeting, []).payload);
     } catch (error) {
       this.close();
-      throw error;
+      throw this.#greetingFailure(error);
     }
+  }
+
+  /** Becomes readable when the server says something by itself, or has gone: `serve` then sees to it. */
+  get descriptor(): number {
+    return this.#socket.descriptor;
+  }
+
+  /** What every call throws from now on, as the connection is lost; undefined while it is not. */
+  get loss(): IxyError | undefined {
+    return this.#loss;
   }
 
   /**
    * The payload of the reply, valid until the next call. `descriptors` stay the caller's. Throws `ERR_SYSTEM` if the server
-   * refuses, `ERR_DEVICE_GONE` if the connection is lost, `ERR_TIMEOUT`, `ERR_BAD_PACKET`, `ERR_CLOSED`.
+   * refuses, `ERR_CLOSED`, and `ERR_DEVICE_GONE` if the connection is lost: also by a server that does not answer, or whose
+   * answers break the protocol.
    */
   call(command: number, payload: Uint8Array, descriptors: readonly number[] = []): Uint8Array {
-    this.#checkOpen();
-    const id = this.#connected(() => this.#socket.request(command, payload, descriptors));
-    const deadline = performance.now() + TIMEOUT_MILLISECONDS;
-    for (;;) {
-      const message = this.#early ?? this.#connected(() => this.#receive());
-      this.#early = undefined;
-      if (message === undefined) {
-        if (performance.now() > deadline) throw this.#error('ERR_TIMEOUT', `no answer to ${commandName(command)}`);
-        this.#wait();
-      } else if ((message.flags & FLAG_TYPE) !== TYPE_REPLY) this.#answer(message);
-      else if (message.id === id) return this.#accepted(message);
-    }
+    const reply = this.callForDescriptors(command, payload, descriptors);
+    closeDescriptors(reply.descriptors);
+    return reply.payload;
+  }
+
+  /** The same, with the descriptors that come with the reply. */
+  callForDescriptors(command: number, payload: Uint8Array, descriptors: readonly number[] = []): Reply {
+    return this.#connected(() => this.#exchange(command, payload, descriptors));
   }
 
   /** A request that nobody answers, such as a posted write. Throws `ERR_DEVICE_GONE`, `ERR_CLOSED`. */
   post(command: number, payload: Uint8Array): void {
-    this.#checkOpen();
     this.#connected(() => this.#socket.request(command, payload, [], false));
   }
 
-  /** Answers what the server asks for, without waiting for anything. May be called while a call waits. */
+  /**
+   * Answers what the server asks for, without waiting for anything. May be called while a call waits. Throws as `call` if the
+   * connection is lost.
+   */
   serve(): void {
     if (this.#closed) return;
-    for (let message = this.#receive(); message; message = this.#receive()) {
-      if ((message.flags & FLAG_TYPE) !== TYPE_REPLY) this.#answer(message);
-      else this.#early = { ...message, payload: message.payload.slice() };
-    }
+    this.#connected(() => {
+      for (let message = this.#receive(); message; message = this.#receive()) {
+        if (!isReply(message)) this.#answer(message);
+        else this.#early = { ...message, payload: message.payload.slice() };
+      }
+    });
   }
 
   /** Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    if (this.#early) closeDescriptors(this.#early.descriptors);
     this.#socket.close();
     if (this.#epoll >= 0) addon().close(this.#epoll);
   }
 
-  #checkOpen(): void {
-    if (this.#closed) throw this.#error('ERR_CLOSED', 'the connection is closed');
+  #exchange(command: number, payload: Uint8Array, descriptors: readonly number[]): Reply {
+    const id = this.#socket.request(command, payload, descriptors);
+    const deadline = performance.now() + TIMEOUT_MILLISECONDS;
+    for (;;) {
+      const message = this.#early ?? this.#receive();
+      this.#early = undefined;
+      if (message === undefined) {
+        if (performance.now() > deadline) throw unanswered(command);
+        this.#wait();
+      } else if (!isReply(message)) this.#answer(message);
+      else if (message.id === id) return this.#accepted(message);
+      else closeDescriptors(message.descriptors);
+    }
   }
 
   #receive(): Message | undefined {
     this.#socket.flush();
     const message = this.#socket.receive();
     if (message === END) throw new Error('the server has closed the connection');
-    if (message) closeDescriptors(message.descriptors);
     return message;
   }
 
-  #accepted({ command, flags, error, payload }: Message): Uint8Array {
-    if ((flags & FLAG_ERROR) === 0) return payload;
+  #accepted({ command, flags, error, payload, descriptors }: Message): Reply {
+    if ((flags & FLAG_ERROR) === 0) return { payload, descriptors };
+    closeDescriptors(descriptors);
     throw this.#error('ERR_SYSTEM', `the server refuses ${commandName(command)} (errno ${error})`);
   }
 
   /** The server wants to read or write memory. */
   #answer(message: Message): void {
-    const { command, flags, payload } = message;
+    const { command, flags, payload, descriptors } = message;
+    closeDescriptors(descriptors);
     if ((flags & FLAG_NO_REPLY) !== 0) return;
     if (command !== COMMAND.DMA_READ && command !== COMMAND.DMA_WRITE) {
       this.#socket.refuse(message, EINVAL);
@@ -159,14 +197,23 @@ export class VfioUserClient {
     }
   }
 
-  /** Runs what fails where the other process is gone. */
+  /** Runs what fails where the other process is gone. Whatever ends the connection, ends it for good. */
   #connected<Result>(action: () => Result): Result {
+    if (this.#closed) throw this.#error('ERR_CLOSED', 'the connection is closed');
+    if (this.#loss) throw this.#loss;
     try {
       return action();
     } catch (cause) {
-      if (cause instanceof IxyError) throw cause;
-      throw this.#error('ERR_DEVICE_GONE', `the connection is lost: ${errorMessage(cause)}`);
+      if (cause instanceof IxyError && cause.code === 'ERR_SYSTEM') throw cause;
+      this.#loss = this.#error('ERR_DEVICE_GONE', `the connection is lost: ${errorMessage(cause)}`, cause);
+      throw this.#loss;
     }
+  }
+
+  #greetingFailure(cause: unknown): IxyError {
+    if (!(cause instanceof IxyError)) return this.#error('ERR_DEVICE_BUSY', TURNED_AWAY, cause);
+    if (cause.code === 'ERR_SYSTEM') return cause;
+    return this.#error(cause.code, `what listens there does not speak vfio-user: ${cause.message}`, cause);
   }
 
   #sleep(): void {
@@ -178,9 +225,22 @@ export class VfioUserClient {
     addon().epollWait(this.#epoll, READY, TIMEOUT_MILLISECONDS);
   }
 
-  #error(code: 'ERR_CLOSED' | 'ERR_DEVICE_GONE' | 'ERR_SYSTEM' | 'ERR_TIMEOUT', what: string): IxyError {
-    return new IxyError(code, `${this.#name}: ${what}`);
+  #error(code: IxyErrorCode, what: string, cause?: unknown): IxyError {
+    return new IxyError(code, `${this.#name}: ${what}`, { cause });
   }
+}
+
+function unanswered(command: number): IxyError {
+  return new IxyError('ERR_TIMEOUT', `no answer to ${commandName(command)} for ${TIMEOUT_MILLISECONDS} ms`);
+}
+
+function isReply({ flags }: Message): boolean {
+  return (flags & FLAG_TYPE) === TYPE_REPLY;
+}
+
+function connectFailure(cause: unknown): IxyErrorCode {
+  if (cause instanceof RangeError) return 'ERR_ARGUMENT';
+  return systemErrorCode(cause) === 'EACCES' ? 'ERR_PERMISSION' : 'ERR_DEVICE_NOT_FOUND';
 }
 
 const READY = new Int32Array(2);

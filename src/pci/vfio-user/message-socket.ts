@@ -46,9 +46,9 @@ export class MessageSocket {
     return id;
   }
 
-  /** Throws a system error. */
-  reply({ id, command }: Header, payload: Uint8Array): void {
-    this.#send({ id, command, flags: TYPE_REPLY, error: 0 }, payload, []);
+  /** `descriptors` as for `request`. Throws a system error. */
+  reply({ id, command }: Header, payload: Uint8Array, descriptors: readonly number[] = []): void {
+    this.#send({ id, command, flags: TYPE_REPLY, error: 0 }, payload, descriptors);
   }
 
   /** Says that a request failed; `error` is an errno. Throws a system error. */

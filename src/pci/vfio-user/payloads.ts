@@ -77,6 +77,7 @@ export const regionInfo = new Payload(
 );
 export const REGION_READABLE = 1;
 export const REGION_WRITABLE = 2;
+export const REGION_MAPPABLE = 4;
 
 export const irqInfo = new Payload('GET_IRQ_INFO', { ...info, index: 'u32', count: 'u32' });
 export const IRQ_EVENTFD = 1;

@@ -32,7 +32,13 @@ const { EINVAL, EEXIST, ENOTSUP } = constants.errno;
 describe('a served device', () => {
   it('says what it has', () => {
     const { client } = new Lab();
-    expect(client.version).toEqual({ major: 0, minor: 0, maximumDescriptors: 16, maximumTransfer: 1 << 20 });
+    expect(client.version).toEqual({
+      major: 0,
+      minor: 0,
+      maximumDescriptors: 16,
+      maximumTransfer: 1 << 20,
+      doorbells: false,
+    });
     expect(deviceInfo.decode(client.call(COMMAND.DEVICE_GET_INFO, deviceInfo.encode({ argsz: 16 })))).toEqual({
       argsz: 16,
       flags: 3,

@@ -117,21 +117,29 @@ describe('versions', () => {
   const text = (json: string): Uint8Array => new Uint8Array([...numbers, ...Buffer.from(json)]);
 
   it('come back as they went', () => {
-    const version = { major: 0, minor: 1, maximumDescriptors: 8, maximumTransfer: 4096 };
-    expect(decodeVersion(encodeVersion(version))).toEqual(version);
+    for (const doorbells of [false, true]) {
+      const version = { major: 0, minor: 1, maximumDescriptors: 8, maximumTransfer: 4096, doorbells };
+      expect(decodeVersion(encodeVersion(version))).toEqual(version);
+    }
   });
 
   it('stand for the least where nothing is said', () => {
-    const least = { major: 0, minor: 1, maximumDescriptors: 1, maximumTransfer: 1 << 20 };
+    const least = { major: 0, minor: 1, maximumDescriptors: 1, maximumTransfer: 1 << 20, doorbells: false };
     expect(decodeVersion(new Uint8Array(numbers))).toEqual(least);
     expect(decodeVersion(text('{}\0'))).toEqual(least);
     expect(decodeVersion(text('{"capabilities":{"migration":{"pgsize":4096}}}\0'))).toEqual(least);
   });
 
-  it.each(['{}', '{\0', '[]\0', 'null\0', '{"capabilities":3}\0', '{"capabilities":{"max_msg_fds":"8"}}\0', '\0'])(
-    '%j are refused',
-    (json) => expect(() => decodeVersion(text(json))).toThrow(malformed),
-  );
+  it.each([
+    '{}',
+    '{\0',
+    '[]\0',
+    'null\0',
+    '{"capabilities":3}\0',
+    '{"capabilities":{"max_msg_fds":"8"}}\0',
+    '{"capabilities":{"ixy_doorbells":1}}\0',
+    '\0',
+  ])('%j are refused', (json) => expect(() => decodeVersion(text(json))).toThrow(malformed));
 
   it('too short are refused', () => expect(() => decodeVersion(new Uint8Array(3))).toThrow(malformed));
 });

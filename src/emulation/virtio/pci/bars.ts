@@ -28,7 +28,8 @@ export class Bars {
   readonly #common: CommonRegisters;
   readonly #legacy: LegacyRegisters;
   /** Notifications as plain stores; see `RegisterFile.doorbells`. */
-  readonly #doorbells: Int32Array;
+  readonly #ownDoorbells: Int32Array;
+  #doorbells: Int32Array;
 
   constructor(parts: DeviceParts, watcher: FieldWatcher) {
     this.#parts = parts;
@@ -40,8 +41,10 @@ export class Bars {
     if (kind !== 'modern') bars.set(LEGACY_BAR, { size: LEGACY_BAR_SIZE, narrow: true, doorbells: NO_DOORBELLS });
     if (vectors > 0) bars.set(MSIX_BAR, { size: msixLayout(vectors).barSize, narrow: false, doorbells: NO_DOORBELLS });
     const modern = kind !== 'legacy';
-    this.#doorbells = new Int32Array(new SharedArrayBuffer(modern ? MODERN_BAR_SIZE : 0)).fill(QUIET);
-    if (modern) bars.set(MODERN_BAR, { size: MODERN_BAR_SIZE, narrow: true, doorbells: this.#doorbells });
+    const doorbells = new Int32Array(new SharedArrayBuffer(modern ? MODERN_BAR_SIZE : 0)).fill(QUIET);
+    if (modern) bars.set(MODERN_BAR, { size: MODERN_BAR_SIZE, narrow: true, doorbells });
+    this.#ownDoorbells = doorbells;
+    this.#doorbells = doorbells;
     this.all = bars;
   }
 
@@ -62,6 +65,11 @@ export class Bars {
     if (bar === MSIX_BAR) interrupts.msix?.write(offset, value);
     else if (bar === LEGACY_BAR) this.#legacy.write(offset, bytes, value);
     else this.#writeModern(offset, bytes, value);
+  }
+
+  /** See `DeviceModel.pollDoorbells`. */
+  pollDoorbells(doorbells = this.#ownDoorbells): void {
+    this.#doorbells = doorbells.fill(QUIET);
   }
 
   /** Sees which doorbells have rung. */
