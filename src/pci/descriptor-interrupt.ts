@@ -8,23 +8,27 @@ export interface DescriptorInterruptInit {
   /** Bytes of the counter that reading takes: 8 of an eventfd, 4 of a UIO device. */
   readonly counterBytes: 4 | 8;
   /** How to unmask it; default: it need not be. */
-  readonly unmask?: () => void;
+  readonly unmask?: (() => void) | undefined;
+  /** In error once the device is gone: ends a wait that nothing else would end. */
+  readonly lossDescriptor?: number | undefined;
 }
 
 export class DescriptorInterrupt implements Interrupt {
   readonly descriptor: number;
   readonly unmask: () => void;
   readonly #counter: Uint8Array;
+  readonly #lossDescriptor: number | undefined;
   readonly #ready = new Int32Array(2);
   #epoll: number | undefined;
   #watch: number | undefined;
   #handler: (() => void) | undefined;
   #keepAlive = false;
 
-  constructor({ descriptor, counterBytes, unmask = () => {} }: DescriptorInterruptInit) {
+  constructor({ descriptor, counterBytes, unmask = () => {}, lossDescriptor }: DescriptorInterruptInit) {
     this.descriptor = descriptor;
     this.#counter = new Uint8Array(counterBytes);
     this.unmask = unmask;
+    this.#lossDescriptor = lossDescriptor;
   }
 
   wait(milliseconds: number): boolean {
@@ -81,17 +85,27 @@ export class DescriptorInterrupt implements Interrupt {
 
   #newEpoll(): number {
     const epoll = addon().epollCreate();
-    addon().epollControl(epoll, addon().constants.EPOLL_CTL_ADD, this.descriptor, addon().constants.EPOLLIN);
+    const { EPOLL_CTL_ADD, EPOLLIN } = addon().constants;
+    addon().epollControl(epoll, EPOLL_CTL_ADD, this.descriptor, EPOLLIN);
+    // Errors are reported whatever is asked for.
+    if (this.#lossDescriptor !== undefined) addon().epollControl(epoll, EPOLL_CTL_ADD, this.#lossDescriptor, 0);
     return epoll;
   }
 }
 
+const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
+
 /** An interrupt on a new eventfd, which goes with it. */
 export class EventInterrupt extends DescriptorInterrupt {
-  constructor(unmask?: () => void) {
+  constructor(unmask?: () => void, lossDescriptor?: number) {
     const { EFD_CLOEXEC, EFD_NONBLOCK } = addon().constants;
     const descriptor = addon().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    super({ descriptor, counterBytes: 8, ...(unmask ? { unmask } : {}) });
+    super({ descriptor, counterBytes: 8, unmask, lossDescriptor });
+  }
+
+  /** As the device does it. */
+  fire(): void {
+    addon().write(this.descriptor, ONE, 0, ONE.length);
   }
 
   override close(): void {

@@ -44,7 +44,7 @@ export class Registers {
   /** Reads by byte offset, for those who walk the table. Throws `ERR_DEVICE_GONE`. */
   readAt(offset: number): number {
     if (this.#gone) throw this.#gone;
-    const value = this.#load(offset);
+    const value = this.#unlessLost(() => this.file.read32(offset));
     // A missing device reads as all ones. STATUS has bits that are always 0, so it tells that from an honest value.
     if (value === ALL_ONES && this.file.read32(ixgbe.STATUS.offset) === ALL_ONES) {
       const silence = 'the device does not answer any more (registers read as all ones); was it removed?';
@@ -54,7 +54,7 @@ export class Registers {
   }
 
   write(name: IxgbeRegister, value: number, index = 0): void {
-    this.file.write32(ixgbe[name].at(index), value);
+    this.#unlessLost(() => this.file.write32(ixgbe[name].at(index), value));
   }
 
   /** Writes `value` to every register of an array. */
@@ -120,9 +120,9 @@ export class Registers {
   }
 
   /** A device behind a connection does not read as all ones when it goes: the connection says so, and why. */
-  #load(offset: number): number {
+  #unlessLost<T>(access: () => T): T {
     try {
-      return this.file.read32(offset);
+      return access();
     } catch (error) {
       if (error instanceof IxyError && error.code === 'ERR_DEVICE_GONE') this.#reportGone(error);
       throw error;

@@ -14,8 +14,8 @@ const RESET_LOOK_MILLISECONDS = 1;
 const NOBODY = 0xff;
 /** Times that a configuration may change while it is read. */
 const CONFIG_ATTEMPTS = 64;
-/** How the kernel says that a device behind a file has gone. */
-const GONE_CODES = ['EIO', 'ENODEV', 'ENXIO'];
+/** How the kernel says that a device behind a file has gone, and how a device does that another process serves. */
+const GONE_CODES = ['EIO', 'ENODEV', 'ENXIO', 'ERR_DEVICE_GONE'];
 
 export abstract class PciTransport implements VirtioTransport {
   abstract readonly kind: 'legacy' | 'modern';
@@ -144,8 +144,8 @@ export abstract class PciTransport implements VirtioTransport {
     try {
       return this.loadStatus();
     } catch (error) {
-      if (isRemoval(error)) return NOBODY;
-      throw error;
+      if (!isRemoval(error) || error instanceof IxyError) throw error;
+      return NOBODY;
     }
   }
 
@@ -153,7 +153,7 @@ export abstract class PciTransport implements VirtioTransport {
     try {
       this.storeStatus(this.#status);
     } catch (error) {
-      throw isRemoval(error) ? this.#gone() : error;
+      throw isRemoval(error) && !(error instanceof IxyError) ? this.#gone() : error;
     }
   }
 

@@ -18,7 +18,7 @@ import type { PciDeviceInfo, Sysfs } from '../sysfs.ts';
 import { regionInfo, VfioBars } from './bars.ts';
 import { type ContainerOptions, VfioContainer } from './container.ts';
 import type { VfioGroup } from './group.ts';
-import { VfioInterrupts } from './interrupts.ts';
+import { kernelInterrupts, VfioInterrupts } from './interrupts.ts';
 import { structs, VFIO } from './vfio-abi.ts';
 import { ask } from './vfio-calls.ts';
 
@@ -68,7 +68,7 @@ export class VfioDevice implements PciDevice {
     this.config = new ConfigFile(info.address, open, place);
     this.#bars = new VfioBars(info.address, open);
     this.#busMaster = new BusMaster(this.config, open, place.offset);
-    this.interrupts = VfioInterrupts.of(info.address, open);
+    this.interrupts = VfioInterrupts.of(info.address, kernelInterrupts(open));
     this.#wake();
   }
 
