@@ -17,6 +17,8 @@ import { statistics } from './statistics.ts';
 import { transmit } from './transmit.ts';
 import { virtualization } from './virtualization.ts';
 
+export { ixgbeX550 } from './x550.ts';
+
 export const ixgbe = {
   ...general,
   ...firmware,

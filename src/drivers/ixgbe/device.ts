@@ -7,6 +7,7 @@ import { IxyError } from '../../errors.ts';
 import { closeOnExit } from '../lifecycle.ts';
 import { LINK_DOWN, sameLink, waitForLink } from '../link.ts';
 import type { DeviceCapabilities, DeviceStatistics, LinkState, NetDevice, NetDeviceEvents } from '../net-device.ts';
+import { type RssOptions, type RssState, requireRss, resolveRss } from '../rss.ts';
 import { parseStationAddress } from '../station-address.ts';
 import { unlessGone } from '../unless-gone.ts';
 import { readMac, whileReceiveHalted, writeMac, writeModes } from './filters.ts';
@@ -15,6 +16,7 @@ import { linkSpeeds, readLink } from './link.ts';
 import { MAXIMUM_MTU, MAXIMUM_QUEUES, type ResolvedOptions } from './options.ts';
 import type { QueueSet } from './queues.ts';
 import type { Registers } from './registers.ts';
+import { changeRss, rssLimits } from './rss.ts';
 import type { RxQueue } from './rx-queue.ts';
 import { shutDown } from './shutdown.ts';
 import { COUNTERS, type Statistics } from './statistics.ts';
@@ -46,6 +48,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #stayOpen: () => void;
   #mac: string;
+  #rss: RssState | undefined;
   #promiscuous: boolean;
   #allMulticast = false;
   /** The link as last seen, for telling changes. */
@@ -72,7 +75,16 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
       maxTxQueues: MAXIMUM_QUEUES,
       maxMtu: MAXIMUM_MTU,
       speeds: linkSpeeds(model),
-      features: ['crc', 'padding', 'jumbo frames', 'scatter-gather', 'promiscuous', 'all-multicast', 'statistics'],
+      features: [
+        'crc',
+        'padding',
+        'jumbo frames',
+        'scatter-gather',
+        'promiscuous',
+        'all-multicast',
+        'rss',
+        'statistics',
+      ],
     };
     this.#registers = registers;
     this.#options = options;
@@ -81,6 +93,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
     this.#statistics = statistics;
     this.#mac = readMac(registers);
     this.#promiscuous = options.promiscuous;
+    this.#rss = options.rss;
     registers.onGone = (error) => this.#removed(error);
     this.#every(STATISTICS_MILLISECONDS, () => this.#statistics.step(COUNTERS_PER_STEP));
     if (interrupts) this.#watchLink(interrupts);
@@ -135,6 +148,17 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
     this.#assertOpen();
     this.#allMulticast = enabled;
     this.#writeModes();
+  }
+
+  /** See `NetDevice.rss`. Another table is followed at once; for another key or other fields, reception pauses for some µs. */
+  rss(change?: RssOptions): RssState | undefined {
+    if (change === undefined) return this.#rss;
+    this.#assertOpen();
+    const before = requireRss(this.name, this.#rss);
+    const rss = resolveRss(this.name, change, rssLimits(this.model.mac, this.rx.length), before);
+    changeRss(this.#registers, before, rss);
+    this.#rss = rss;
+    return rss;
   }
 
   /**

@@ -16,6 +16,7 @@ import { createQueues, type QueueSet } from './queues.ts';
 import { disableFlowControl, enableReceiveQueue, initialiseReceive, startReceive } from './receive.ts';
 import { Registers } from './registers.ts';
 import { resetDevice } from './reset.ts';
+import { startRss } from './rss.ts';
 import { withResource } from './semaphore.ts';
 import { shutDown } from './shutdown.ts';
 import { Statistics } from './statistics.ts';
@@ -52,7 +53,7 @@ export async function openIxgbe(device: PciDevice, options: IxgbeOptions): Promi
   let interrupts: DeviceInterrupts | undefined;
   try {
     const model = identifyIxgbe(device);
-    const resolved = resolveOptions(device.address, options);
+    const resolved = resolveOptions(device.address, model.mac, options);
     registers = new Registers(device);
     await prepareDevice(registers, model, resolved);
     const statistics = new Statistics(registers);
@@ -108,6 +109,7 @@ async function startQueues(
   const { bufferSize, rx, rxRings, txRings } = queues;
   const maxFrame = frameOnWire(options.mtu); // what MAXFRS wants (8.2.3.22.13)
   initialiseReceive(registers, { mac: model.mac, maxFrame, promiscuous: options.promiscuous });
+  if (options.rss) startRss(registers, options.rss);
   for (const [index, ring] of rxRings.entries()) {
     await enableReceiveQueue(registers, index, ring, bufferSize);
     rx[index].fill();

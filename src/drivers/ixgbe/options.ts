@@ -1,11 +1,14 @@
 /** What a user may ask of an ixgbe device, checked. */
+
+import type { IxgbeMac } from '../../datasheet/ixgbe/devices.ts';
 import { checkInteger, IxyError } from '../../errors.ts';
 import { checkedByDefault } from '../../memory/checked-pool.ts';
-
 import type { PacketPool } from '../../memory/packet-pool.ts';
 import { checkRingSize, checkType, withDefaults } from '../check-options.ts';
 import { type Logger, silent } from '../logger.ts';
 import type { AllocateMemory } from '../queue-memory.ts';
+import { type RssOptions, type RssState, resolveRss } from '../rss.ts';
+import { rssLimits } from './rss.ts';
 
 /** What `openIxgbe` is asked for. Values out of range throw `ERR_ARGUMENT`. */
 export interface IxgbeOptions {
@@ -19,6 +22,11 @@ export interface IxgbeOptions {
   readonly rxRingSize?: number;
   /** Descriptors per transmit queue: a power of two, 64 … 4096. Default 512. */
   readonly txRingSize?: number;
+  /**
+   * How flows are spread over the receive queues; false: everything goes to queue 0. At most the first 16 queues get any.
+   * Default: over all of them, where there are several.
+   */
+  readonly rss?: RssOptions | false;
   /** Payload bytes of the largest frame, 68 … 9500. Above 2026, frames may arrive as chains of buffers. Default 1500. */
   readonly mtu?: number;
   /** Receive every frame, whoever it is for. Default false. */
@@ -36,7 +44,15 @@ export interface IxgbeOptions {
   readonly logger?: Logger;
 }
 
-export type ResolvedOptions = Required<Omit<IxgbeOptions, 'pool'>> & { readonly pool: PacketPool | undefined };
+interface GivenOptions extends Required<Omit<IxgbeOptions, 'pool' | 'rss'>> {
+  readonly pool: PacketPool | undefined;
+  readonly rss: RssOptions | false | undefined;
+}
+
+export interface ResolvedOptions extends Omit<GivenOptions, 'rss'> {
+  /** Undefined: off. */
+  readonly rss: RssState | undefined;
+}
 
 export const MAXIMUM_QUEUES = 64;
 export const MAXIMUM_MTU = 9500;
@@ -48,11 +64,12 @@ const MAXIMUM_INTERVAL = 2 ** 31 - 1;
 /** EITR counts 2 µs in 9 bits (8.2.3.5.12). */
 const MAXIMUM_THROTTLE = 1022;
 
-const DEFAULTS: Omit<ResolvedOptions, 'allocateMemory' | 'checked'> = {
+const DEFAULTS: Omit<GivenOptions, 'allocateMemory' | 'checked'> = {
   rxQueues: 1,
   txQueues: 1,
   rxRingSize: 512,
   txRingSize: 512,
+  rss: undefined,
   mtu: 1500,
   promiscuous: false,
   pool: undefined,
@@ -62,8 +79,8 @@ const DEFAULTS: Omit<ResolvedOptions, 'allocateMemory' | 'checked'> = {
   logger: silent,
 };
 
-/** Fills in defaults. `address` begins every message. Throws `ERR_ARGUMENT`. */
-export function resolveOptions(address: string, options: IxgbeOptions): ResolvedOptions {
+/** Fills in defaults, for a device of this kind. `address` begins every message. Throws `ERR_ARGUMENT`. */
+export function resolveOptions(address: string, mac: IxgbeMac, options: IxgbeOptions): ResolvedOptions {
   const { allocateMemory } = options;
   const resolved = withDefaults(address, { ...DEFAULTS, allocateMemory, checked: checkedByDefault() }, options);
   checkInteger(`${address}: rxQueues`, resolved.rxQueues, 1, MAXIMUM_QUEUES);
@@ -83,5 +100,7 @@ export function resolveOptions(address: string, options: IxgbeOptions): Resolved
   checkType(`${address}: promiscuous`, resolved.promiscuous, 'boolean');
   checkType(`${address}: checked`, resolved.checked, 'boolean');
   checkType(`${address}: allocateMemory`, resolved.allocateMemory, 'function');
-  return resolved;
+  const { rss = resolved.rxQueues > 1 ? {} : false } = resolved;
+  const limits = rssLimits(mac, resolved.rxQueues);
+  return { ...resolved, rss: rss ? resolveRss(address, rss, limits) : undefined };
 }

@@ -45,12 +45,13 @@ export function createQueues(device: PciDevice, options: ResolvedOptions): Queue
       doorbells: device.bar(0).doorbells,
       maximumFrame: frameInMemory(options.mtu),
     };
+    const hash = options.rss?.hash ?? false;
     const adopt = <Q extends RxQueue | TxQueue>(queue: Q): Q => {
       acquired.push(() => queue.reclaim());
       return queue;
     };
     const rx = rxBlocks.map((block, index) =>
-      adopt(new RxQueue({ ...common, pool, ring: wordsOf(block), doorbell: ixgbe.RDT.at(index) / 4 })),
+      adopt(new RxQueue({ ...common, pool, hash, ring: wordsOf(block), doorbell: ixgbe.RDT.at(index) / 4 })),
     );
     const tx = txBlocks.map((block, index) =>
       adopt(

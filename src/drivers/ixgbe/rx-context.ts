@@ -1,11 +1,16 @@
 /** What receive bursts work on: a queue's rings, tables and state, as constants of functions compiled for it. */
 import {
   RX_ERROR_MASK,
+  RX_RSS_FLOW_DIRECTOR,
+  RX_RSS_NONE,
+  RX_RSS_TYPE_MASK,
   RX_STATUS_DD,
   RX_STATUS_EOP,
   RX_WB_LENGTH_MASK,
   RX_WB_LENGTH_VLAN,
+  RX_WB_RSS_HASH,
   RX_WB_STATUS_ERROR,
+  RX_WB_TYPE_HEADER,
 } from '../../datasheet/ixgbe/descriptors.ts';
 import type { PacketBatch } from '../../memory/packet-batch.ts';
 import {
@@ -27,6 +32,11 @@ export const RX_CONSTANTS = {
   STATUS: RX_WB_STATUS_ERROR,
   LENGTH: RX_WB_LENGTH_VLAN,
   LENGTH_MASK: RX_WB_LENGTH_MASK,
+  RSS_TYPE: RX_WB_TYPE_HEADER,
+  RSS_TYPE_MASK: RX_RSS_TYPE_MASK,
+  /** A bit for each type beside which a hash lies. */
+  RSS_TYPES: 0xffff & ~((1 << RX_RSS_NONE) | (1 << RX_RSS_FLOW_DIRECTOR)),
+  RSS_HASH: RX_WB_RSS_HASH,
   STRIDE: SLOT_STRIDE,
   HEADROOM: DEFAULT_HEADROOM,
   NO_PACKET,
@@ -60,6 +70,7 @@ export interface RxContext {
   readonly freeStack: Int32Array;
   readonly lengths: Uint16Array;
   readonly links: Int32Array;
+  readonly hashes: Uint32Array;
   /** Device address of each packet's data: `PacketAddresses.image`. */
   readonly addresses: Float64Array;
   /** The ring in words of 4 bytes and, for arming, of 8. */

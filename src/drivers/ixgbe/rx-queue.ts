@@ -6,6 +6,7 @@ import { checkedReceive, recordArmed } from '../checked-receive.ts';
 import type { RxQueue as NetRxQueue, RxInterrupt } from '../net-device.ts';
 import { makeRearm, makeReceive } from './rx-burst.ts';
 import { type Receive, RX_CONSTANTS, type RxContext } from './rx-context.ts';
+import { makeHashedReceive } from './rx-hashed.ts';
 import { makeScatteredReceive } from './rx-scattered.ts';
 
 const { NEXT, EMPTY, NO_BUFFER, BAD_FRAMES, CHAIN_HEAD } = RX_CONSTANTS;
@@ -16,6 +17,8 @@ const STATE_WORDS = 32;
  */
 const BLOCK = 32;
 const BLOCKS_IN_RING = 4;
+
+const noRearm = (): void => {};
 
 export interface RxQueueInit {
   /** The ring's memory, zeroed, four words a descriptor. */
@@ -28,6 +31,8 @@ export interface RxQueueInit {
   readonly doorbell: number;
   /** Bytes in the longest frame, without CRC; beyond `pool.dataSize` frames arrive in chains. */
   readonly maximumFrame: number;
+  /** Write packets' hashes to `pool.rssHash`. */
+  readonly hash: boolean;
 }
 
 export class RxQueue implements NetRxQueue {
@@ -56,6 +61,7 @@ export class RxQueue implements NetRxQueue {
       freeStack: pool.stack,
       lengths: pool.length,
       links: pool.next,
+      hashes: pool.rssHash,
       addresses: pool.retain(init.domain).image,
       ring,
       ring64: new Float64Array(ring.buffer, ring.byteOffset, ring.length / 2),
@@ -71,7 +77,10 @@ export class RxQueue implements NetRxQueue {
     this.#rearm = specialise('rearm', makeRearm)(this.#context);
     const scattered = init.maximumFrame > pool.dataSize;
     const factory = scattered ? makeScatteredReceive : makeReceive;
-    const receive = specialise(scattered ? 'receive-scattered' : 'receive', factory)(this.#context, this.#rearm);
+    const burst = specialise(scattered ? 'receive-scattered' : 'receive', factory);
+    const receive = init.hash
+      ? specialise('receive-hashed', makeHashedReceive)(this.#context, burst(this.#context, noRearm), this.#rearm)
+      : burst(this.#context, this.#rearm);
     this.receive = checkedReceive(pool, this.#listHeld, receive);
   }
 
