@@ -29,6 +29,17 @@ export interface BenchAddon {
   readonly PackedCompletion: NewCompletion;
 }
 
+/** What benchmarks need of the package's own addon, which exports none of it. */
+export interface SystemCalls {
+  setAffinity(cpus: readonly number[]): void;
+  getAffinity(): number[];
+}
+
+export function loadSystemCalls(): SystemCalls {
+  const require = createRequire(import.meta.url);
+  return require('../../build/Release/ixy.node') as SystemCalls;
+}
+
 /** The addon, which `npm run bench` has built. */
 export function loadBenchAddon(): BenchAddon {
   const require = createRequire(import.meta.url);

@@ -1,6 +1,6 @@
 /**
  * npm run bench [-- --quick] [-- --json]: what the driver costs beside C++, what it allocates, what it moves end to end,
- * and what it costs and brings to sleep instead of polling.
+ * what it costs and brings to sleep instead of polling, and what passes between threads.
  * Figures of one run compare with each other; from run to run and machine to machine only the ratios do.
  */
 import { cpus } from 'node:os';
@@ -11,9 +11,10 @@ import { loadBenchAddon } from './addon.ts';
 import { type Allocation, measureAllocation } from './allocation.ts';
 import { DRIVERS, type DriverCost, measureDriverCost } from './driver-cost.ts';
 import { type EndToEnd, measureEndToEnd } from './end-to-end.ts';
+import { measurePassing, type Passing } from './passing.ts';
 import type { Percentiles } from './statistics.ts';
 
-const PARTS = ['driver-cost', 'allocation', 'end-to-end', 'adaptive'] as const;
+const PARTS = ['driver-cost', 'allocation', 'end-to-end', 'adaptive', 'rings'] as const;
 
 const { values: options } = parseArgs({
   options: {
@@ -117,6 +118,21 @@ async function adaptive(): Promise<Adaptive> {
   return result;
 }
 
+async function rings(): Promise<Passing> {
+  progress('rings …');
+  const result = options.quick ? await measurePassing(5_000_000, 3) : await measurePassing(20_000_000, 9);
+  progress('');
+  say(
+    `\nRings: packets from a pool, through a ring to another thread, and back to a pool; CPUs ${result.cpus.join(', ')}`,
+  );
+  table(
+    ['burst', 'million packets a second'],
+    result.rings.map(({ burst, millionPerSecond }) => [burst, millionPerSecond.toFixed(1)]),
+  );
+  say(`A cache line to the other CPU and back: ${result.roundTripNs.toFixed(0)} ns`);
+  return result;
+}
+
 if (options.help) {
   console.log(`usage: npm run bench [-- --quick] [--json] [--only ${PARTS.join()}]`);
 } else {
@@ -129,6 +145,7 @@ if (options.help) {
     ...(parts.includes('allocation') ? { allocation: await allocation() } : {}),
     ...(parts.includes('end-to-end') ? { endToEnd: await endToEnd() } : {}),
     ...(parts.includes('adaptive') ? { adaptive: await adaptive() } : {}),
+    ...(parts.includes('rings') ? { rings: await rings() } : {}),
   };
   if (options.json) console.log(JSON.stringify({ node: process.version, ...report }));
 }
