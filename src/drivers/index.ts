@@ -12,4 +12,5 @@ export type {
   RxQueue,
   TxQueue,
 } from './net-device.ts';
+export type { RssOptions, RssState } from './rss.ts';
 export * from './virtio/index.ts';

@@ -5,6 +5,7 @@ import type { EventEmitter } from 'node:events';
 import type { IxyError } from '../errors.ts';
 import type { PacketBatch } from '../memory/packet-batch.ts';
 import type { PacketPool } from '../memory/packet-pool.ts';
+import type { RssOptions, RssState } from './rss.ts';
 
 /** A link, as it was when asked for. */
 export interface LinkState {
@@ -143,6 +144,12 @@ export interface NetDevice extends EventEmitter<NetDeviceEvents> {
   readonly addVlan?: ((id: number) => void) | undefined;
   /** Takes `addVlan` back. */
   readonly removeVlan?: ((id: number) => void) | undefined;
+  /**
+   * Changes how flows are spread over the receive queues, and says how they are now; undefined if they are not. Packets on
+   * their way may still follow what was set before. Throws `ERR_ARGUMENT`, also where it is off, and `ERR_DEVICE_UNSUPPORTED`.
+   * Absent where the driver cannot spread.
+   */
+  readonly rss?: ((change?: RssOptions) => RssState | undefined) | undefined;
   /** Totals as of now; may read a few dozen registers. After `close`, what they were then. */
   statistics(): DeviceStatistics;
   /** Every counter the device has, by its own names, as totals. */

@@ -1,4 +1,5 @@
 /** What a program asks of a port, whatever kind it is. */
+import type { RssOptions } from '../drivers/rss.ts';
 import type { DmaMemory } from '../memory/dma-memory.ts';
 import type { PacketPool } from '../memory/packet-pool.ts';
 
@@ -10,6 +11,11 @@ export interface OpenOptions {
   /** Descriptors per ring; default and range are the driver's. */
   readonly rxRingSize?: number;
   readonly txRingSize?: number;
+  /**
+   * NICs only: how flows are spread over the receive queues, by a hash of addresses and ports; false: not at all. Default: over
+   * all of them, where there are several.
+   */
+  readonly rss?: RssOptions | false;
   /** Payload bytes of the largest frame; default 1500. */
   readonly mtu?: number;
   /** Receive every frame, whoever it is for. Default false; ports without a NIC always do. */

@@ -1,5 +1,4 @@
 /** What a user may ask of an ixgbe device, checked. */
-
 import type { IxgbeMac } from '../../datasheet/ixgbe/devices.ts';
 import { checkInteger, IxyError } from '../../errors.ts';
 import { checkedByDefault } from '../../memory/checked-pool.ts';
