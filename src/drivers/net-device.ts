@@ -5,6 +5,7 @@ import type { EventEmitter } from 'node:events';
 import type { IxyError } from '../errors.ts';
 import type { PacketBatch } from '../memory/packet-batch.ts';
 import type { PacketPool } from '../memory/packet-pool.ts';
+import type { LoanRequest, QueueLoan } from './loan.ts';
 import type { RssOptions, RssState } from './rss.ts';
 
 /** A link, as it was when asked for. */
@@ -144,6 +145,15 @@ export interface NetDevice extends EventEmitter<NetDeviceEvents> {
   readonly addVlan?: ((id: number) => void) | undefined;
   /** Takes `addVlan` back. */
   readonly removeVlan?: ((id: number) => void) | undefined;
+  /**
+   * Lends queues to another thread, which takes them with `borrowQueues`. Packets in them go back to this thread's pools; here
+   * they find and take nothing from now on, also when they have been taken back: then they may be lent again. Counters of
+   * this port go on counting what they do. Blocks for some milliseconds at most.
+   *
+   * Throws `ERR_ARGUMENT` for queues that there are not, or that are lent already, `ERR_DEVICE_UNSUPPORTED` if no other thread
+   * can reach this device, `ERR_TIMEOUT`, and what mapping memory throws. Absent where the driver lends none.
+   */
+  readonly lend?: ((request: LoanRequest) => QueueLoan) | undefined;
   /**
    * Changes how flows are spread over the receive queues, and says how they are now; undefined if they are not. Packets on
    * their way may still follow what was set before. Throws `ERR_ARGUMENT`, also where it is off, and `ERR_DEVICE_UNSUPPORTED`.

@@ -8,6 +8,12 @@ import { PacketPool } from '../memory/packet-pool.ts';
 /** Packets of a device's own pool beyond what fills its rings: for the application's batches. */
 const SPARE_PACKETS = 2048;
 
+/**
+ * Words of a queue's state. Typed arrays below this length would lie on the JavaScript heap and move, which the engine makes no
+ * constants of.
+ */
+const STATE_WORDS = 32;
+
 /** Gives at least `minimumBytes` of memory that the device's domain can map. */
 export type AllocateMemory = (minimumBytes: number) => DmaMemory;
 
@@ -15,6 +21,7 @@ export type AllocateMemory = (minimumBytes: number) => DmaMemory;
 export interface RingPlace {
   readonly address: number;
   readonly bytes: number;
+  readonly block: DmaBlock;
 }
 
 /** A heap for rings of `totalBytes` in all; its memory is mapped in `domain` until the heap is closed. */
@@ -32,8 +39,13 @@ export function createRingHeap(domain: DmaDomain, allocateMemory: AllocateMemory
   });
 }
 
-export function placeOf(domain: DmaDomain, { memory, offset, bytes }: DmaBlock): RingPlace {
-  return { address: domain.addressOf(memory, offset), bytes: bytes.length };
+export function placeOf(domain: DmaDomain, block: DmaBlock): RingPlace {
+  return { address: domain.addressOf(block.memory, block.offset), bytes: block.bytes.length, block };
+}
+
+/** Where a queue keeps its positions and counters: zeroed, and in shared memory, so that queues can be lent. */
+export function createQueueState(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(STATE_WORDS * Int32Array.BYTES_PER_ELEMENT));
 }
 
 /** A block as 32-bit words. */

@@ -3,6 +3,7 @@
  * the emulated NICs, and whatever comes later.
  */
 import type { DmaDomain } from '../memory/dma-memory.ts';
+import type { SharedDevice } from './device-share.ts';
 
 /** PCI configuration space; offsets in bytes, values unsigned, little-endian as PCI has them. */
 export interface PciConfigSpace {
@@ -55,6 +56,8 @@ export type InterruptKind = 'msix' | 'msi' | 'intx';
 
 /** An interrupt vector. Both ways of waiting take notice of what has fired before: no interrupt is lost between two waits. */
 export interface Interrupt {
+  /** MSI and MSI-X: the eventfd that it arrives at, where there is one; its number is good for all threads of the process. */
+  readonly descriptor?: number;
   /**
    * Waits for the interrupt and blocks this thread, for at most `milliseconds` (−1: for ever); whether it has fired since
    * the last wait. A signal may end the wait early. A handler is not called for what a wait takes notice of.
@@ -96,6 +99,8 @@ export interface PciDevice {
   readonly interrupts?: PciInterrupts | undefined;
   /** Registers of BAR `index`, mapped at the first call. */
   bar(index: number): RegisterFile;
+  /** Makes the device's registers reachable for another thread. Absent where only the thread that opened it can reach it. */
+  readonly share?: (() => SharedDevice) | undefined;
   /** Allows or forbids DMA (PCI command register, bus master enable). */
   setBusMaster(enabled: boolean): void;
   /** Releases mappings and descriptors; bus mastering is off afterwards. Idempotent. */

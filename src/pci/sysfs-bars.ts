@@ -2,11 +2,25 @@
 import { closeSync, fstatSync } from 'node:fs';
 import { checkInteger } from '../errors.ts';
 import { addon } from '../native/addon.ts';
+import { attachBars } from './attached-bars.ts';
+import type { AttachedDevice, DeviceShare } from './device-share.ts';
 import { FileRegisters } from './file-registers.ts';
 import { MappedRegisters } from './mapped-registers.ts';
 import type { RegisterFile } from './pci-device.ts';
-import type { Sysfs } from './sysfs.ts';
+import { Sysfs } from './sysfs.ts';
 import { mapResource, openResource } from './sysfs-files.ts';
+
+/** What `SysfsDevice.share` sends. */
+export interface SysfsShare extends DeviceShare {
+  readonly kind: 'sysfs';
+  /** Where sysfs is mounted. */
+  readonly root: string;
+}
+
+/** The device in another thread, which opens its resource files again, and needs leave to do so. Throws as `SysfsBars.get`. */
+export function attachSysfsDevice({ address, root }: SysfsShare): AttachedDevice {
+  return attachBars(address, (assertOpen) => new SysfsBars(address, new Sysfs(root), assertOpen));
+}
 
 export class SysfsBars {
   readonly #address: string;

@@ -10,6 +10,7 @@ import { PhysicalDomain } from '../memory/physical-domain.ts';
 import { addon } from '../native/addon.ts';
 import { BusMaster } from './bus-master.ts';
 import { ConfigFile } from './config-file.ts';
+import type { SharedDevice } from './device-share.ts';
 import { machineClock } from './machine-clock.ts';
 import {
   PCI_COMMAND,
@@ -21,7 +22,7 @@ import {
   type RegisterFile,
 } from './pci-device.ts';
 import type { PciDeviceInfo, Sysfs } from './sysfs.ts';
-import { SysfsBars } from './sysfs-bars.ts';
+import { SysfsBars, type SysfsShare } from './sysfs-bars.ts';
 import { openForWriting } from './sysfs-files.ts';
 import { UioInterrupts } from './uio-interrupts.ts';
 
@@ -33,6 +34,7 @@ export class SysfsDevice implements PciDevice {
   readonly config: PciConfigSpace;
   readonly dma: DmaDomain = PhysicalDomain.shared;
   readonly clock = machineClock;
+  readonly #sysfs: Sysfs;
   readonly #bars: SysfsBars;
   readonly #uio: UioInterrupts | undefined;
   #configFile: number;
@@ -50,6 +52,7 @@ export class SysfsDevice implements PciDevice {
     this.#configFile = openForWriting(info.address, sysfs.path(info.address, 'config'));
     this.config = new ConfigFile(info.address, () => this.#openConfigFile());
     this.#busMaster = new BusMaster(this.config, () => this.#openConfigFile());
+    this.#sysfs = sysfs;
     this.#bars = new SysfsBars(info.address, sysfs, () => this.#openConfigFile());
     try {
       this.#claim();
@@ -67,6 +70,12 @@ export class SysfsDevice implements PciDevice {
 
   bar(index: number): RegisterFile {
     return this.#bars.get(index);
+  }
+
+  share(): SharedDevice {
+    this.#openConfigFile();
+    const data: SysfsShare = { kind: 'sysfs', address: this.address, root: this.#sysfs.under() };
+    return { data, release: () => {} };
   }
 
   setBusMaster(enabled: boolean): void {

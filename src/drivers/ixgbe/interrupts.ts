@@ -9,6 +9,7 @@ import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { IxyError } from '../../errors.ts';
 import type { Interrupt, PciInterrupts } from '../../pci/pci-device.ts';
 import { InterruptLine, QueueInterrupt } from '../interrupt-line.ts';
+import type { LentInterrupt } from '../loan.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Registers } from './registers.ts';
 import type { RxQueue } from './rx-queue.ts';
@@ -32,10 +33,17 @@ export function enableInterrupts(
   return new DeviceInterrupts(registers, interrupts, rx, options.interruptThrottle);
 }
 
+/** Where a vector is in EIMS_EXT and EIMC_EXT. */
+export function vectorBit(vector: number): { readonly word: number; readonly mask: number } {
+  return { word: vector >>> 5, mask: 2 ** (vector & 31) };
+}
+
 export class DeviceInterrupts {
   readonly #registers: Registers;
   readonly #source: PciInterrupts;
   readonly #rx: readonly RxQueue[];
+  /** MSI-X messages, by vector; none without. */
+  readonly #messages: readonly Interrupt[];
   readonly #lines: readonly InterruptLine[];
   #onLinkChange: () => void = () => {};
 
@@ -49,6 +57,7 @@ export class DeviceInterrupts {
     const interrupts = source.enable(vectors);
     const interval = { ITR_INTERVAL: throttle / MICROSECONDS_PER_INTERVAL };
     for (let vector = 0; vector < vectors; vector++) registers.assign('EITR', interval, vector);
+    this.#messages = messages ? interrupts : [];
     this.#lines = messages ? this.#useMessages(interrupts) : [this.#useOne(interrupts[0])];
   }
 
@@ -57,6 +66,28 @@ export class DeviceInterrupts {
     this.#onLinkChange = onLinkChange;
     this.#lines[this.#lines.length - 1].handle(true);
     this.#registers.assign('EIMS', { LSC: 1 });
+  }
+
+  /**
+   * Receive queue `index` goes to another thread, where its interrupt goes with it: undefined if other queues, too, have its
+   * vector. Masked. Here the queue has none any more.
+   */
+  lend(index: number): LentInterrupt | undefined {
+    const queue = this.#rx[index];
+    queue.interrupt?.handle(undefined);
+    queue.interrupt?.disarm();
+    queue.interrupt = undefined;
+    const last = this.#messages.length - 1;
+    const descriptor = this.#messages[index]?.descriptor;
+    if (this.#rx.length > last || descriptor === undefined) return undefined;
+    this.mask(index);
+    return { vector: index, descriptor };
+  }
+
+  /** MSI-X: `vector` sends no message any more. */
+  mask(vector: number): void {
+    const { word, mask } = vectorBit(vector);
+    this.#registers.write('EIMC_EXT', mask, word);
   }
 
   /** The device is gone: wakes everybody who waits, as there is nothing left to wait for. */
@@ -87,7 +118,7 @@ export class DeviceInterrupts {
     for (const [index, queue] of this.#rx.entries()) {
       const vector = index % last;
       this.#mapQueue(index, vector);
-      const bit = { word: vector >>> 5, mask: 2 ** (vector & 31) };
+      const bit = vectorBit(vector);
       const write = (name: 'EIMS_EXT' | 'EIMC_EXT') =>
         this.#unlessGone(() => registers.write(name, bit.mask, bit.word), undefined);
       queue.interrupt = new QueueInterrupt(lines[vector], {

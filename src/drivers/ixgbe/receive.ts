@@ -99,13 +99,30 @@ export function startReceive(registers: Registers): void {
   whileReceiveHalted(registers, () => registers.update('RXCTRL', { RXEN: 1 }));
 }
 
-/** The order of 4.6.7.1.2; afterwards the device writes to no receive buffer. Blocks at most 10 ms per queue. */
-export function stopReceive(registers: Registers, queues: number, attempt: (step: () => void) => void): void {
-  for (let index = 0; index < queues; index++) {
-    attempt(() => registers.update('RXDCTL', { ENABLE: 0 }, index));
-  }
-  for (let index = 0; index < queues; index++) {
+/** Enables queue `index` again, with an empty ring in the place that it had (4.6.7.1.1). Blocks. */
+export function restartReceiveQueue(registers: Registers, index: number): void {
+  registers.update('RXDCTL', { ENABLE: 1 }, index);
+  registers.untilBlocking('RXDCTL', 'ENABLE', 1, ENABLE_MILLISECONDS, index);
+}
+
+/** The order of 4.6.7.1.2; afterwards the device writes to no buffer of theirs. Blocks at most 10 ms per queue. */
+export function haltReceiveQueues(
+  registers: Registers,
+  queues: readonly number[],
+  attempt: (step: () => void) => void,
+): void {
+  for (const index of queues) attempt(() => registers.update('RXDCTL', { ENABLE: 0 }, index));
+  for (const index of queues) {
     attempt(() => registers.untilBlocking('RXDCTL', 'ENABLE', 0, DISABLE_MILLISECONDS, index));
   }
+}
+
+/** Halts all queues, then the receive path. */
+export function stopReceive(
+  registers: Registers,
+  queues: readonly number[],
+  attempt: (step: () => void) => void,
+): void {
+  haltReceiveQueues(registers, queues, attempt);
   attempt(() => registers.update('RXCTRL', { RXEN: 0 }));
 }

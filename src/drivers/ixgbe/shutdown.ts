@@ -12,7 +12,7 @@ import { maskInterrupts } from './reset.ts';
 import { stopTransmit } from './transmit.ts';
 
 /** After a queue's ENABLE has cleared, its last accesses may still be under way (4.6.7.1.2). */
-const QUIET_MILLISECONDS = 0.1;
+export const QUIET_MILLISECONDS = 0.1;
 const MASTER_MILLISECONDS = 100;
 
 /**
@@ -38,8 +38,8 @@ export function shutDown(
   if (interrupts && !registers.gone) attempt(() => maskInterrupts(registers));
   attempt(() => interrupts?.disable());
   if (queues && !registers.gone) {
-    stopReceive(registers, queues.rx.length, attempt);
-    stopTransmit(registers, queues.tx.length, attempt);
+    stopReceive(registers, [...queues.rx.keys()], attempt);
+    stopTransmit(registers, [...queues.tx.keys()], attempt);
     device.clock.pause(QUIET_MILLISECONDS);
     attempt(() => registers.update('CTRL_EXT', { DRV_LOAD: 0 }));
   }

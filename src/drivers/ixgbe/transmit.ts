@@ -68,23 +68,40 @@ export async function startTransmit(registers: Registers, queues: number): Promi
   }
 }
 
-/** The order of 4.6.8.1.2; afterwards the device reads no transmit buffer. Blocks at most 20 ms and 10 ms per queue. */
-export function stopTransmit(registers: Registers, queues: number, attempt: (step: () => void) => void): void {
+/** Enables queue `index` again, with an empty ring in the place that it had (4.6.8.1.1). Blocks. */
+export function restartTransmitQueue(registers: Registers, index: number): void {
+  registers.update('TXDCTL', { ENABLE: 1 }, index);
+  registers.untilBlocking('TXDCTL', 'ENABLE', 1, ENABLE_MILLISECONDS, index);
+}
+
+/** The order of 4.6.8.1.2; afterwards the device reads no buffer of theirs. Blocks at most 20 ms and 10 ms per queue. */
+export function haltTransmitQueues(
+  registers: Registers,
+  queues: readonly number[],
+  attempt: (step: () => void) => void,
+): void {
   attempt(() => drain(registers, queues));
-  for (let index = 0; index < queues; index++) {
-    attempt(() => registers.update('TXDCTL', { ENABLE: 0 }, index));
-  }
-  for (let index = 0; index < queues; index++) {
+  for (const index of queues) attempt(() => registers.update('TXDCTL', { ENABLE: 0 }, index));
+  for (const index of queues) {
     attempt(() => registers.untilBlocking('TXDCTL', 'ENABLE', 0, DISABLE_MILLISECONDS, index));
   }
+}
+
+/** Halts all queues, then the transmit path. */
+export function stopTransmit(
+  registers: Registers,
+  queues: readonly number[],
+  attempt: (step: () => void) => void,
+): void {
+  haltTransmitQueues(registers, queues, attempt);
   attempt(() => registers.update('DMATXCTL', { TE: 0 }));
 }
 
 /** Waits until the device has fetched what was queued; without a link it never will. */
-function drain(registers: Registers, queues: number): void {
+function drain(registers: Registers, queues: readonly number[]): void {
   const clock = registers.device.clock;
   const end = clock.now() + DRAIN_MILLISECONDS;
-  for (let index = 0; index < queues; index++) {
+  for (const index of queues) {
     while (registers.field('TDH', 'TDH', index) !== registers.field('TDT', 'TDT', index)) {
       if (clock.now() >= end) return;
       clock.pause(LOOK_MILLISECONDS);

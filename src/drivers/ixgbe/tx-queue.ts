@@ -25,11 +25,13 @@ import { DEFAULT_HEADROOM, NO_PACKET, type PacketAddresses, type PacketPool } fr
 import { specialise } from '../../specialise.ts';
 import type { TxQueue as NetTxQueue } from '../net-device.ts';
 import { type PoolSource, PoolSources } from '../pool-sources.ts';
+import { createQueueState } from '../queue-memory.ts';
 import { TransmitAudit } from '../transmit-audit.ts';
 import { commandImages, makeTransmit, type Transmit, TX_CONSTANTS, type TxContext } from './tx-burst.ts';
 
 const { BLOCK, BLOCK_SHIFT, TAIL, USED, OLDEST, DROPPED } = TX_CONSTANTS;
-const STATE_WORDS = 32;
+/** Typed arrays below this length lie on the JavaScript heap and move; engine-constant ones must be longer. */
+const LEAST_WORDS = 32;
 /**
  * Most buffers of one frame. One descriptor in 40 must ask for a report, and only a frame's last one may (8.2.3.9.10): up
  * to 31 before the frame do not, and neither do all but one of its own.
@@ -48,6 +50,8 @@ export interface TxQueueInit {
   readonly maximumFrame: number;
   /** Reads this queue's TDH. */
   readonly readHead: () => number;
+  /** Positions, which begin anew, and counters, which go on. Default: a state of its own. */
+  readonly state?: Int32Array;
 }
 
 export class TxQueue implements NetTxQueue {
@@ -60,28 +64,34 @@ export class TxQueue implements NetTxQueue {
   readonly #ring: Int32Array;
   readonly #size: number;
   readonly #init: TxQueueInit;
-  readonly #state = new Int32Array(STATE_WORDS);
+  /** Positions and counters, in shared memory: for whom the queue is lent to. */
+  readonly state: Int32Array;
   readonly #shadow: Int32Array;
   readonly #reports: Int32Array;
   readonly #commands: Float64Array;
   readonly #sources: PoolSources;
   readonly #audit = new TransmitAudit();
   #stopped = false;
+  #abandoned = false;
 
   constructor(init: TxQueueInit) {
     this.#init = init;
     this.#ring = init.ring;
     this.#size = init.ring.length / 4;
+    this.state = init.state ?? createQueueState();
+    this.state[TAIL] = 0;
+    this.state[USED] = 0;
+    this.state[OLDEST] = 0;
     this.#shadow = new Int32Array(this.#size);
     this.#sources = new PoolSources(init.domain, this.#size, (pool, addresses) => this.#compile(pool, addresses));
-    this.#reports = new Int32Array(Math.max(this.#size / BLOCK, STATE_WORDS));
+    this.#reports = new Int32Array(Math.max(this.#size / BLOCK, LEAST_WORDS));
     this.#commands = commandImages(init.maximumFrame);
     this.transmit = this.#slowly;
   }
 
   /** Packets dropped because the device cannot send them: too short, too long, or in more than 9 buffers. */
   get dropped(): number {
-    return this.#state[DROPPED] >>> 0;
+    return this.state[DROPPED] >>> 0;
   }
 
   /**
@@ -89,9 +99,9 @@ export class TxQueue implements NetTxQueue {
    * reported. The head is read for no more than this, and packets may still be on chip then; GPTC tells of those.
    */
   pending(): number {
-    if (this.#stopped || this.#state[USED] === 0) return 0;
+    if (this.#stopped || this.state[USED] === 0) return 0;
     const head = this.#init.readHead();
-    return head < this.#size ? (this.#state[TAIL] - head) & (this.#size - 1) : 0;
+    return head < this.#size ? (this.state[TAIL] - head) & (this.#size - 1) : 0;
   }
 
   /** From now on `transmit` takes nothing: the device is gone, or about to be. */
@@ -100,20 +110,28 @@ export class TxQueue implements NetTxQueue {
     this.transmit = () => 0;
   }
 
-  /** Gives all packets in the ring back to their pools, and the pools back. The device must have stopped. */
+  /** Gives all packets in the ring back to their pools, and the pools back. The device must have stopped. Idempotent. */
   reclaim(): void {
-    this.stop();
-    const state = this.#state;
+    if (this.#abandoned) return;
+    const { state } = this;
     const mask = this.#size - 1;
     for (let i = state[OLDEST]; state[USED] > 0; i = (i + 1) & mask, state[USED]--) this.#release(i);
     state[OLDEST] = state[TAIL];
+    this.abandon();
+  }
+
+  /** Gives the pools back, and leaves the packets in the ring to others: the device may still be using them. Idempotent. */
+  abandon(): void {
+    if (this.#abandoned) return;
+    this.#abandoned = true;
+    this.stop();
     this.#sources.close();
   }
 
   /** Makes `pool` the one that is sent from. */
   #select(pool: PacketPool): PoolSource {
     if (this.#sources.current?.pool === pool) return this.#sources.current;
-    const source = this.#sources.select(pool, this.#state[USED]);
+    const source = this.#sources.select(pool, this.state[USED]);
     this.#choose(source);
     return source;
   }
@@ -140,7 +158,7 @@ export class TxQueue implements NetTxQueue {
       shadow: this.#shadow,
       reports: this.#reports,
       commands: this.#commands,
-      state: this.#state,
+      state: this.state,
       doorbells: this.#init.doorbells,
       doorbell: this.#init.doorbell,
       size: this.#size,
@@ -168,7 +186,7 @@ export class TxQueue implements NetTxQueue {
       const packet = batch.packets[done];
       if (!this.#isSendable(pool, packet)) {
         pool.free(packet);
-        this.#state[DROPPED]++;
+        this.state[DROPPED]++;
       } else if (this.#enqueue(source, packet)) {
         queued++;
       } else {
@@ -176,7 +194,7 @@ export class TxQueue implements NetTxQueue {
       }
     }
     if (done > 0) batch.shift(done);
-    if (queued > 0) this.#init.doorbells[this.#init.doorbell] = this.#state[TAIL];
+    if (queued > 0) this.#init.doorbells[this.#init.doorbell] = this.state[TAIL];
     if (error) throw error;
     return queued;
   };
@@ -190,7 +208,7 @@ export class TxQueue implements NetTxQueue {
 
   /** One frame's descriptors; false if there is no room for all of them. */
   #enqueue({ pool, addresses }: PoolSource, packet: number): boolean {
-    const state = this.#state;
+    const state = this.state;
     const mask = this.#size - 1;
     const total = pool.totalLength(packet);
     if (state[USED] + pool.segments(packet) > mask) return false;
@@ -239,7 +257,7 @@ export class TxQueue implements NetTxQueue {
 
   /** Takes back sent packets, block by block; returns an error of checked mode to throw once the ring is consistent. */
   #takeBack(): Error | undefined {
-    const state = this.#state;
+    const state = this.state;
     const mask = this.#size - 1;
     let error: Error | undefined;
     const before = state[USED];

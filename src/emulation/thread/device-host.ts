@@ -18,6 +18,9 @@ export class DeviceHost {
   /** The same, for the loop. */
   #running: readonly DeviceModel[] = [];
   #everOpened = false;
+  readonly #mailboxes = new Map<number, SharedArrayBuffer>();
+  /** The mailboxes of threads that devices are lent to; a new list when there are others. */
+  lent: readonly Int32Array[] = [];
 
   /** All devices have been closed again. */
   get finished(): boolean {
@@ -67,6 +70,14 @@ export class DeviceHost {
       case 'close':
         this.#close(command.device);
         break;
+      case 'add-mailbox':
+        this.#mailboxes.set(command.mailbox, command.letters);
+        this.#listMailboxes();
+        break;
+      case 'remove-mailbox':
+        this.#mailboxes.delete(command.mailbox);
+        this.#listMailboxes();
+        break;
       case 'interrupts':
         this.#model(command.device).onInterrupt = adder(command.descriptors);
         break;
@@ -104,6 +115,10 @@ export class DeviceHost {
     this.#models.delete(device);
     this.#running = [...this.#models.values()];
     model.wire?.close();
+  }
+
+  #listMailboxes(): void {
+    this.lent = Array.from(this.#mailboxes.values(), (letters) => new Int32Array(letters));
   }
 
   #map({ address, size, pageSize, buffer, descriptor }: protocol.MappedMemory): void {

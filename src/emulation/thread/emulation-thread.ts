@@ -2,16 +2,13 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { IxyError, type IxyErrorCode } from '../../errors.ts';
+import { errorMessage, IxyError } from '../../errors.ts';
 import type { DmaMemory } from '../../memory/dma-memory.ts';
 import type { AccessBytes, ModelBar } from '../device-model.ts';
 import { type DomainFollower, EmulatedDomain } from '../iommu.ts';
+import type { HostChannel } from './host-loop.ts';
+import { Mailbox } from './mailbox.ts';
 import * as protocol from './protocol.ts';
-
-/** Longer than a device thread is ever away: it may have to start, or to open a file. */
-const TIMEOUT_MILLISECONDS = 10_000;
-/** Looks at the mailbox before the caller goes to sleep: an answer mostly comes within microseconds. */
-const SPINS = 5_000;
 
 /** The program, also where this file itself runs from its source: workers need compiled files. */
 function programFile(): string {
@@ -45,29 +42,32 @@ export class EmulationThread implements DomainFollower {
 
   readonly name: string;
   readonly domain: EmulatedDomain;
-  readonly #mailbox = new Int32Array(new SharedArrayBuffer(protocol.MAILBOX_BYTES));
+  readonly #mailbox: Mailbox;
   readonly #port: MessagePort;
   readonly #worker: Worker;
   #devices = 0;
   #nextDevice = 0;
+  #nextMailbox = 0;
   #ended = false;
-  #reason = 'it was closed';
 
   /** Starts the thread. It keeps no process alive, and ends with its last device. */
   constructor(name = 'emulation', domain = EmulatedDomain.shared) {
     this.name = name;
     this.domain = domain;
     const { port1, port2 } = new MessageChannel();
+    const letters = new SharedArrayBuffer(protocol.MAILBOX_BYTES);
+    const bell = new SharedArrayBuffer(protocol.MAILBOX_BYTES);
+    this.#mailbox = new Mailbox({ thread: name, letters, bell });
     this.#port = port1;
     this.#worker = new Worker(programFile(), {
-      workerData: { mailbox: this.#mailbox.buffer, port: port2 },
+      workerData: { letters, bell, port: port2 } satisfies HostChannel,
       transferList: [port2],
       execArgv: [], // options meant for the main program, such as -e, would stop it
       name,
     });
     this.#worker.unref();
-    this.#worker.on('error', (error) => this.#end(error.message));
-    this.#worker.on('exit', () => this.#end(this.#lastWords() ?? this.#reason));
+    this.#worker.on('error', (error) => this.#end(errorMessage(error)));
+    this.#worker.on('exit', () => this.#end('it was closed'));
     try {
       domain.follow(this);
     } catch (error) {
@@ -81,7 +81,8 @@ export class EmulationThread implements DomainFollower {
     const device = this.#nextDevice++;
     try {
       const answer = this.command({ kind: 'open', device, spec });
-      if (answer.kind !== 'opened') throw this.#lost('it gave no account of a new device');
+      if (answer.kind !== 'opened')
+        throw new IxyError('ERR_DEVICE_GONE', `${this.name}: the thread gave no account of a new device`);
       this.#devices++;
       return { device, bars: answer.bars };
     } catch (error) {
@@ -93,32 +94,34 @@ export class EmulationThread implements DomainFollower {
   /** Ends a device, and with the last one the thread. Never throws. */
   close(device: number): void {
     if (this.#ended) return;
-    try {
-      this.command({ kind: 'close', device });
-    } catch {
-      this.#stop(); // it does not answer: nothing else can be done for it
-    }
+    this.#unlessEnded({ kind: 'close', device });
     if (--this.#devices <= 0) this.#stop();
   }
 
-  /** Reads from a BAR, or from `CONFIG_SPACE`. Throws `ERR_DEVICE_GONE` if the thread has ended or does not answer. */
+  /** See `Mailbox.read`. */
   read(device: number, space: number, offset: number, bytes: AccessBytes): number {
-    this.#access(protocol.READ, device, space, offset, bytes);
-    return this.#mailbox[protocol.VALUE] >>> 0;
+    return this.#ask(() => this.#mailbox.read(device, space, offset, bytes));
   }
 
-  /** Writes likewise, and waits until it is done. */
+  /** See `Mailbox.write`. */
   write(device: number, space: number, offset: number, bytes: AccessBytes, value: number): void {
-    this.#mailbox[protocol.VALUE] = value;
-    this.#access(protocol.WRITE, device, space, offset, bytes);
+    this.#ask(() => this.#mailbox.write(device, space, offset, bytes, value));
   }
 
   /** Everything else. Throws what went wrong there. */
   command(command: protocol.Command): protocol.Answer {
     this.#port.postMessage(command);
-    this.#mailbox[protocol.OPERATION] = protocol.COMMAND;
-    this.#request();
+    this.#ask(() => this.#mailbox.request(protocol.COMMAND));
     return receiveMessageOnPort(this.#port)?.message as protocol.Answer;
+  }
+
+  /** A mailbox for another thread, and how it is given back: which never throws, and may come when the thread has ended. */
+  addMailbox(): { readonly share: protocol.MailboxShare; readonly remove: () => void } {
+    const mailbox = this.#nextMailbox++;
+    const letters = new SharedArrayBuffer(protocol.MAILBOX_BYTES);
+    this.command({ kind: 'add-mailbox', mailbox, letters });
+    const remove = (): void => this.#unlessEnded({ kind: 'remove-mailbox', mailbox });
+    return { share: { ...this.#mailbox.share, letters }, remove };
   }
 
   mapped(memory: DmaMemory, address: number): void {
@@ -133,82 +136,40 @@ export class EmulationThread implements DomainFollower {
     this.command({ kind: 'map', memory: { address, size, pageSize, buffer, descriptor } });
   }
 
+  /** Without its thread no device reaches the memory either. */
   unmapped(_memory: DmaMemory, address: number): void {
+    this.#unlessEnded({ kind: 'unmap', address });
+  }
+
+  /** For what needs no doing once the thread has ended. */
+  #unlessEnded(command: protocol.Command): void {
     if (this.#ended) return;
     try {
-      this.command({ kind: 'unmap', address });
+      this.command(command);
     } catch {
-      this.#stop(); // without its thread no device reaches the memory either
+      this.#stop(); // it does not answer: nothing else can be done
     }
   }
 
-  #access(operation: number, device: number, space: number, offset: number, bytes: AccessBytes): void {
-    const mailbox = this.#mailbox;
-    mailbox[protocol.OPERATION] = operation;
-    mailbox[protocol.DEVICE] = device;
-    mailbox[protocol.SPACE] = space;
-    mailbox[protocol.OFFSET] = offset;
-    mailbox[protocol.BYTES] = bytes;
-    this.#request();
-  }
-
-  #request(): void {
-    const mailbox = this.#mailbox;
-    if (this.#ended) throw this.#gone();
-    Atomics.store(mailbox, protocol.STATE, protocol.REQUESTED);
-    Atomics.add(mailbox, protocol.WAKE, 1);
-    Atomics.notify(mailbox, protocol.WAKE);
-    const state = this.#answer();
-    Atomics.store(mailbox, protocol.STATE, protocol.IDLE);
-    if (state === protocol.ANSWERED) return;
-    const answer = receiveMessageOnPort(this.#port)?.message as protocol.Answer | undefined;
-    if (answer?.kind !== 'error') throw this.#lost(`it did not answer for ${TIMEOUT_MILLISECONDS} ms`);
-    if (state !== protocol.REFUSED) throw this.#lost(answer.message);
-    throw new IxyError(answer.code as IxyErrorCode, answer.message);
-  }
-
-  /** Waits for the answer; the state then. */
-  #answer(): number {
-    const mailbox = this.#mailbox;
-    for (let spin = 0; spin < SPINS; spin++) {
-      const state = Atomics.load(mailbox, protocol.STATE);
-      if (state !== protocol.REQUESTED) return state;
-    }
-    const deadline = performance.now() + TIMEOUT_MILLISECONDS;
-    for (;;) {
-      const state = Atomics.load(mailbox, protocol.STATE);
-      const left = deadline - performance.now();
-      if (state !== protocol.REQUESTED || left <= 0 || Atomics.load(mailbox, protocol.ENDED) !== 0) return state;
-      Atomics.wait(mailbox, protocol.STATE, protocol.REQUESTED, Math.min(left, 100));
+  #ask<T>(request: () => T): T {
+    try {
+      return request();
+    } catch (error) {
+      if (error instanceof IxyError && error.code === 'ERR_DEVICE_GONE') this.#stop('it did not answer');
+      throw error;
     }
   }
 
-  #lost(reason: string): IxyError {
-    this.#reason = reason;
-    this.#stop();
-    return this.#gone();
-  }
-
-  #gone(): IxyError {
-    return new IxyError('ERR_DEVICE_GONE', `the thread '${this.name}' of emulated devices has ended: ${this.#reason}`);
-  }
-
-  /** What the thread's loop failed of, if it did and nobody has asked since. */
-  #lastWords(): string | undefined {
-    if (this.#ended) return undefined;
-    const answer = receiveMessageOnPort(this.#port)?.message as protocol.Answer | undefined;
-    return answer?.kind === 'error' ? answer.message : undefined;
-  }
-
-  #stop(): void {
-    this.#end(this.#reason);
+  #stop(reason = 'it was closed'): void {
+    this.#end(reason);
     void this.#worker.terminate();
   }
 
+  /** Whatever the thread was about, all who ask it from now on are told that it has ended. */
   #end(reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#reason = reason;
+    this.#mailbox.end(reason);
     this.domain.unfollow(this);
     this.#port.close();
   }

@@ -1,7 +1,8 @@
 /** An emulated NIC on a thread of its own, in real time, as a PciDevice. */
 import { checkInteger, IxyError } from '../../errors.ts';
+import type { SharedDevice } from '../../pci/device-share.ts';
+import { machineClock } from '../../pci/machine-clock.ts';
 import {
-  type DeviceClock,
   PCI_COMMAND,
   PCI_COMMAND_BUS_MASTER,
   type PciConfigSpace,
@@ -10,10 +11,11 @@ import {
   type RegisterFile,
 } from '../../pci/pci-device.ts';
 import { barRegisters, type RegisterAccess } from '../bar-registers.ts';
-import type { AccessBytes } from '../device-model.ts';
+import type { AccessBytes, ModelBar } from '../device-model.ts';
 import type { EmulatedDomain } from '../iommu.ts';
 import type { FaultOf, ModelKind, ModelOptions, RuleOf } from '../models.ts';
 import type { WireSpec } from '../wires/index.ts';
+import type { ThreadedShare } from './attached-device.ts';
 import { EmulationThread } from './emulation-thread.ts';
 import * as protocol from './protocol.ts';
 import { ThreadedInterrupts } from './threaded-interrupts.ts';
@@ -34,15 +36,6 @@ interface ThreadOptions<Kind extends ModelKind> {
 /** With the options of the model itself. */
 export type ThreadedDeviceOptions<Kind extends ModelKind = 'ixgbe'> = ThreadOptions<Kind> & ModelOptions<Kind>;
 
-const napping = new Int32Array(new SharedArrayBuffer(4));
-const wallClock: DeviceClock = {
-  now: () => performance.now(),
-  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
-  pause: (milliseconds) => {
-    Atomics.wait(napping, 0, 0, milliseconds);
-  },
-};
-
 export class ThreadedPciDevice<Kind extends ModelKind = 'ixgbe'> implements PciDevice {
   readonly address: string;
   readonly vendorId: number;
@@ -50,10 +43,11 @@ export class ThreadedPciDevice<Kind extends ModelKind = 'ixgbe'> implements PciD
   readonly numaNode = -1;
   readonly config: PciConfigSpace;
   readonly dma: EmulatedDomain;
-  readonly clock = wallClock;
+  readonly clock = machineClock;
   readonly interrupts: PciInterrupts;
   readonly #thread: EmulationThread;
   readonly #device: number;
+  readonly #modelBars: ReadonlyMap<number, ModelBar>;
   readonly #bars: ReadonlyMap<number, RegisterFile>;
   #closed = false;
 
@@ -67,6 +61,7 @@ export class ThreadedPciDevice<Kind extends ModelKind = 'ixgbe'> implements PciD
     const modelOptions: ModelOptions<Kind> = { ...options, thread: undefined };
     const { device, bars } = thread.open({ model, wire, options: modelOptions });
     this.#device = device;
+    this.#modelBars = bars;
     this.dma = thread.domain;
     const access: RegisterAccess = {
       read: (bar, offset, bytes) => this.#read(bar, offset, bytes),
@@ -87,6 +82,19 @@ export class ThreadedPciDevice<Kind extends ModelKind = 'ixgbe'> implements PciD
     const file = this.#bars.get(index);
     if (!file) throw new IxyError('ERR_ARGUMENT', `${this.address}: the device has no BAR ${index}`);
     return file;
+  }
+
+  share(): SharedDevice {
+    this.#checkOpen();
+    const { share: mailbox, remove } = this.#thread.addMailbox();
+    const data: ThreadedShare = {
+      kind: 'threaded',
+      address: this.address,
+      device: this.#device,
+      bars: this.#modelBars,
+      mailbox,
+    };
+    return { data, release: remove };
   }
 
   setBusMaster(enabled: boolean): void {

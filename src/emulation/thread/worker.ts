@@ -1,7 +1,6 @@
 /** The program of a device thread. It never returns to the event loop while it has devices. */
-import { type MessagePort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import { DeviceHost } from './device-host.ts';
-import { runHost } from './host-loop.ts';
+import { type HostChannel, runHost } from './host-loop.ts';
 
-const { mailbox, port } = workerData as { mailbox: SharedArrayBuffer; port: MessagePort };
-runHost(new Int32Array(mailbox), new DeviceHost(), port);
+runHost(workerData as HostChannel, new DeviceHost());

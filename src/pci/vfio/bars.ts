@@ -1,6 +1,8 @@
 /** The BARs of a VFIO device: mapped as far as the kernel allows, and through its descriptor for the rest. */
 import { checkInteger, IxyError } from '../../errors.ts';
 import { addon } from '../../native/addon.ts';
+import { attachBars } from '../attached-bars.ts';
+import type { AttachedDevice, DeviceShare } from '../device-share.ts';
 import { FileRegisters } from '../file-registers.ts';
 import { MappedRegisters } from '../mapped-registers.ts';
 import type { RegisterFile } from '../pci-device.ts';
@@ -31,6 +33,23 @@ export function regionInfo(device: number, index: number): Region {
     head.decode(bytes, at).nr_areas,
   ).map((area) => ({ offset: Number(area.offset), size: Number(area.size) }));
   return { offset, size, areas: areas.filter((area) => area.size > 0) };
+}
+
+/** What `VfioDevice.share` sends. */
+export interface VfioShare extends DeviceShare {
+  readonly kind: 'vfio';
+  /** The device's, good for the whole process: until the device is closed. */
+  readonly descriptor: number;
+}
+
+/** The device in another thread of the process. Throws as `VfioBars.get`. */
+export function attachVfioDevice({ address, descriptor }: VfioShare): AttachedDevice {
+  return attachBars(address, (assertOpen) => {
+    return new VfioBars(address, () => {
+      assertOpen();
+      return descriptor;
+    });
+  });
 }
 
 export class VfioBars {

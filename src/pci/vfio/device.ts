@@ -4,6 +4,7 @@ import type { DmaDomain } from '../../memory/dma-memory.ts';
 import { addon } from '../../native/addon.ts';
 import { BusMaster } from '../bus-master.ts';
 import { ConfigFile } from '../config-file.ts';
+import type { SharedDevice } from '../device-share.ts';
 import { machineClock } from '../machine-clock.ts';
 import {
   PCI_COMMAND,
@@ -15,7 +16,7 @@ import {
   type RegisterFile,
 } from '../pci-device.ts';
 import type { PciDeviceInfo, Sysfs } from '../sysfs.ts';
-import { regionInfo, VfioBars } from './bars.ts';
+import { regionInfo, VfioBars, type VfioShare } from './bars.ts';
 import { type ContainerOptions, VfioContainer } from './container.ts';
 import type { VfioGroup } from './group.ts';
 import { kernelInterrupts, VfioInterrupts } from './interrupts.ts';
@@ -74,6 +75,12 @@ export class VfioDevice implements PciDevice {
 
   bar(index: number): RegisterFile {
     return this.#bars.get(index);
+  }
+
+  /** The kernel keeps the device for this process until the other thread, too, has unmapped its registers. */
+  share(): SharedDevice {
+    const data: VfioShare = { kind: 'vfio', address: this.address, descriptor: this.#open() };
+    return { data, release: () => {} };
   }
 
   setBusMaster(enabled: boolean): void {

@@ -1,0 +1,96 @@
+/**
+ * Queues of a port in another thread. The thread that opened the port lends them; the other one borrows them, with a pool of its
+ * own; when that has ended, in whatever way, they are taken back. What both need lies in shared memory: rings, positions,
+ * counters.
+ */
+import type { DmaMemory } from '../memory/dma-memory.ts';
+import type { MemoryPlace } from '../memory/lent-domain.ts';
+import type { PacketPool } from '../memory/packet-pool.ts';
+import type { MemoryShare } from '../memory/shared-memory.ts';
+import type { AttachedDevice, DeviceShare } from '../pci/device-share.ts';
+import type { RxQueue, TxQueue } from './net-device.ts';
+
+/** What is to be lent. */
+export interface LoanRequest {
+  /** Indices in `NetDevice.rx` and `NetDevice.tx`. */
+  readonly rx: readonly number[];
+  readonly tx: readonly number[];
+  /**
+   * What the borrower's packets lie in. The device reaches it until the queues have been taken back, or the port is closed; it must not
+   * be freed before.
+   */
+  readonly memory: DmaMemory;
+}
+
+/** What `NetDevice.lend` made. */
+export interface QueueLoan {
+  /** Everything that the other thread needs: plain data, to be sent there. */
+  readonly data: LentQueues;
+  /**
+   * The borrower has ended, or will not touch the queues any more: stops them. Afterwards the device uses none of the borrower's
+   * packets, and the queues may be lent again. Comes also after the port was closed. Idempotent; blocks for some milliseconds at
+   * most.
+   */
+  takeBack(): void;
+}
+
+/** A lent ring: its memory, and where the driver finds itself in it. */
+export interface LentRing {
+  /** Number of the queue in the device. */
+  readonly queue: number;
+  /** Index in `LentQueues.rings`, and the ring's place there, in bytes. */
+  readonly memory: number;
+  readonly offset: number;
+  readonly bytes: number;
+  /** Positions and counters, in a SharedArrayBuffer. */
+  readonly state: Int32Array;
+}
+
+export interface LentRxRing extends LentRing {
+  /** Whether the queue writes packets' hashes to the pool. */
+  readonly hash: boolean;
+  /** How it interrupts; undefined if it must be polled. */
+  readonly interrupt: LentInterrupt | undefined;
+}
+
+export interface LentInterrupt {
+  /** The eventfd that it arrives at. */
+  readonly descriptor: number;
+  /** The vector's number in the device. */
+  readonly vector: number;
+}
+
+export interface LentQueues {
+  /** Name of the driver that lent them, and will drive them there. */
+  readonly driver: string;
+  readonly name: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly device: DeviceShare;
+  /** In a SharedArrayBuffer; word 0 is not 0 once the queues will never work again: closed, removed, or taken back. */
+  readonly ended: Int32Array;
+  /** Where the device finds the borrower's packets. */
+  readonly packets: MemoryPlace;
+  /** Memory that the rings lie in. */
+  readonly rings: readonly MemoryShare[];
+  readonly rx: readonly LentRxRing[];
+  readonly tx: readonly LentRing[];
+}
+
+/** Queues of another thread's port, as the borrower has them. */
+export interface BorrowedQueues {
+  /** Of the port that they belong to. */
+  readonly name: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly rx: readonly RxQueue[];
+  readonly tx: readonly TxQueue[];
+  /**
+   * Gives back what this thread has of the device. Packets in the rings stay the device's until whoever lent the queues has taken
+   * them back. Idempotent; the end of the thread does the same.
+   */
+  close(): void;
+}
+
+/** A driver's part of `borrowQueues`. `device` belongs to the result. */
+export type Borrow = (data: LentQueues, pool: PacketPool, device: AttachedDevice) => BorrowedQueues;
