@@ -109,7 +109,10 @@ export const TX_READ_STATUS = 3;
 
 // Word TX_READ_COMMAND: length of this buffer in bits 0 … 15, type in bits 20 … 23, commands in bits 24 … 31.
 export const TX_LENGTH_MASK = 0xffff;
-/** Most bytes that one descriptor may carry (7.2.3.2.4): 15.5 KiB. */
+/**
+ * Most bytes that one descriptor may carry (7.2.3.2.4): 15.5 KiB, or what the length field holds in a packet that is cut
+ * into segments (specification update, software clarification 1).
+ */
 export const TX_LENGTH_MAXIMUM = 15.5 * 1024;
 export const TX_MAC_LINKSEC = 1 << 18;
 export const TX_MAC_TIME_STAMP = 1 << 19;

@@ -60,7 +60,7 @@ export const IXGBE_RULES = {
   'tx.descriptor-changed': broken('7.2.3.3', 'a descriptor changed while the device owned it'),
   'tx.descriptor-reserved': broken('7.2.3.2.4', 'reserved bits, DD among them, must be 0'),
   'tx.descriptor-type': broken('7.2.3.2.4', 'DTYP must be 2 (context) or 3 (data) where DEXT is set'),
-  'tx.zero-length': broken('7.2.3.2.4', 'a data descriptor must carry 1 to 15.5 Ki bytes'),
+  'tx.zero-length': broken('7.2.3.2.4', 'a data descriptor must carry 1 to 15.5 Ki bytes, or with TSE 64 Ki'),
   'tx.payload-length': broken('7.2.3.2.4', 'PAYLEN must be the number of bytes in the whole packet'),
   'tx.too-many-descriptors': broken('7.2.1.2', 'a packet may spread over 38 descriptors, less WTHRESH'),
   'tx.rs-without-eop': broken('8.2.3.9.10', 'with WTHRESH 0, RS belongs to the descriptor with EOP'),

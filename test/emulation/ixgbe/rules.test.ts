@@ -353,6 +353,36 @@ describe('strict mode catches', () => {
   });
 });
 
+test('a register of a running queue may be written as it is', () => {
+  const { device, driver } = startLab();
+  driver.write(SRRCTL, driver.read(SRRCTL));
+  expect(device.model.violations).toEqual([]);
+  driver.write(SRRCTL, driver.read(SRRCTL) ^ SRRCTL.bits.DROP_EN.mask);
+  expect(device.model.violations).toMatchObject([{ rule: 'rx.configured-while-enabled', register: 'SRRCTL' }]);
+});
+
+test('buffers of packets that are cut into segments may be longer than a frame', () => {
+  const send = (command: number): string[] => {
+    const lab = startLab();
+    const length = 16_000;
+    const context = [
+      (14 << 9) | 20,
+      0,
+      TX_CMD_DEXT | TX_DTYP_CONTEXT | (1 << 11) | (1 << 10),
+      (1460 << 16) | (20 << 8),
+    ];
+    lab.driver.tx.words.set(context, 0);
+    const all = TX_CMD_DATA | TX_CMD_EOP | TX_CMD_RS | command | length;
+    const status = ((length - 54) << TX_PAYLEN_SHIFT) | TX_INSERT_L4_CHECKSUM;
+    lab.driver.writeTx(1, lab.driver.tx.bufferAddress(0), all, status);
+    lab.driver.ring(ixgbe.TDT, 2);
+    lab.device.step();
+    return lab.device.model.violations.map(({ rule }) => rule);
+  };
+  expect(send(0)).toContain('tx.zero-length');
+  expect(send(TX_CMD_TSE)).not.toContain('tx.zero-length');
+});
+
 test('without strict mode nothing is recorded', () => {
   const { device, driver } = startLab({ strict: false });
   driver.ring(ixgbe.RDT, RING);

@@ -67,8 +67,9 @@ export function connectReceiveRegisters(
     rings[queue].want((value & ENABLE.mask) !== 0, () => true);
     return value;
   });
-  registers.onWrite(SRRCTL, (value, _before, queue) => {
-    if (rings[queue].enabled) judge.record('rx.configured-while-enabled', { queue, register: 'SRRCTL' });
+  registers.onWrite(SRRCTL, (value, before, queue) => {
+    if (rings[queue].enabled && value !== before)
+      judge.record('rx.configured-while-enabled', { queue, register: 'SRRCTL' });
     queues[queue].configure(value);
     return value;
   });

@@ -70,11 +70,12 @@ export class TransmitInspector {
   inspect(descriptors: number): void {
     const { words, base, head, count } = this.#ring;
     const first = base + head * DESCRIPTOR_WORDS;
+    const longest = (words[first + TX_READ_COMMAND] & TX_CMD_TSE) !== 0 ? TX_LENGTH_MASK : TX_LENGTH_MAXIMUM;
     let total = 0;
     for (let i = 0, index = head; i < descriptors; i++) {
       this.#ring.verifyUnchanged(index);
       this.#inspectReport(words[base + index * DESCRIPTOR_WORDS + TX_READ_COMMAND]);
-      total += this.#inspectDescriptor(base + index * DESCRIPTOR_WORDS, index);
+      total += this.#inspectDescriptor(base + index * DESCRIPTOR_WORDS, index, longest);
       if (++index === count) index = 0;
     }
     if ((words[first + TX_READ_COMMAND] & TX_DTYP_MASK) === TX_DTYP_CONTEXT) return;
@@ -82,8 +83,8 @@ export class TransmitInspector {
     this.#inspectWhole(words[first + TX_READ_COMMAND], words[first + TX_READ_STATUS], total);
   }
 
-  /** One descriptor; returns the bytes it carries. */
-  #inspectDescriptor(at: number, index: number): number {
+  /** One descriptor, which may carry up to `longest` bytes; returns those that it does. */
+  #inspectDescriptor(at: number, index: number, longest: number): number {
     const { words } = this.#ring;
     const command = words[at + TX_READ_COMMAND];
     const advanced = (command & TX_CMD_DEXT) !== 0;
@@ -99,7 +100,7 @@ export class TransmitInspector {
       this.#record('tx.descriptor-reserved', where);
     }
     const length = command & TX_LENGTH_MASK;
-    if (length === 0 || length > TX_LENGTH_MAXIMUM) this.#record('tx.zero-length', `${where}: ${length} bytes`);
+    if (length === 0 || length > longest) this.#record('tx.zero-length', `${where}: ${length} bytes`);
     this.#inspectBuffer(words[at + TX_READ_ADDRESS_LOW], words[at + TX_READ_ADDRESS_HIGH], length, where);
     return length;
   }
