@@ -25,7 +25,7 @@ export class JudgedNic {
   private constructor(socket: string, far: FarEnd) {
     this.far = far;
     this.wire = new WatchedWire(far.wire);
-    this.device = ServedDevice.create('ixgbe', { mac: GUEST.mac });
+    this.device = ServedDevice.create('ixgbe', { mac: GUEST.mac, strict: true });
     this.device.model.wire = this.wire;
     const names = new RegisterNames('ixgbe');
     this.device.regions.onAccess = (_write, region, offset) => {

@@ -39,6 +39,8 @@ const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
 export class InterruptEvents {
   /** Interrupts that clients were told of. */
   sent = 0;
+  /** Told of each interrupt of the device: a vector, or 0 for the line. */
+  onInterrupt: (vector: number) => void = () => {};
   readonly #model: DeviceModel;
   readonly #capability: MsixCapability | undefined;
   /** Eventfds by vector, for each kind of interrupt that the device has; `NONE` where there is none. */
@@ -118,6 +120,7 @@ export class InterruptEvents {
 
   /** The model says so: a message by its vector, or, with messages disabled, the line. */
   #interrupt(vector: number): void {
+    this.onInterrupt(vector);
     if (this.#messagesEnabled()) this.#raise(IRQ.msix, vector);
     else if (this.#eventsOf(IRQ.msi)[0] > NONE) this.#raise(IRQ.msi, 0);
     else this.#raiseLine();

@@ -1,0 +1,139 @@
+/** Receive side scaling: which of two queues, and so which processor, gets a flow. The test calculates each flow's hash. */
+import { describe, expect, it } from 'vitest';
+import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
+import { type Bench, type Check, change, INTERFACE } from '../bench.ts';
+import { type Flow, flow, flowKinds } from '../flows.ts';
+import { arrive, withPerfectFilters } from '../queues.ts';
+import { toeplitz } from '../toeplitz.ts';
+import { accessesOf } from '../watching.ts';
+
+const { EICS_EXT, RETA, RSSRK } = ixgbe;
+const QUEUES = [0, 1];
+const FLOWS_OF_A_KIND = 24;
+/** The flows that a vector's interrupts are counted for. */
+const FEW = 20;
+
+/** Microsoft's verification suite: key, packets, hashes over addresses alone and over addresses and ports. */
+const PUBLISHED_KEY = '6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa';
+const PUBLISHED = [
+  ['420995bb', 2794, 'a18e6450', 1766, 0x323e8fc2, 0x51ccc178],
+  ['c75c6f02', 14230, '41458c53', 4739, 0xd718262a, 0xc626b0ea],
+  ['1813c65f', 12898, '0c16cfb8', 38024, 0xd2d0a5de, 0x5c2b394a],
+  ['261bcd1e', 48228, 'd18ea306', 2217, 0x82989176, 0xafc7327f],
+  ['9927a3bf', 44251, 'cabc7f02', 1303, 0x5d1809c5, 0x10e828a2],
+  ['3ffe250102001fff0000000000000007', 2794, '3ffe2501020000030000000000000001', 1766, 0x2cc18cd5, 0x40207d3d],
+  ['3ffe050100080000026097fffe40efab', 14230, 'ff020000000000000000000000000001', 4739, 0x0f0c461c, 0xdde51bbf],
+  ['3ffe1900454500030200f8fffe2167cf', 44251, 'fe800000000000000200f8fffe2167cf', 38024, 0x4b61e985, 0x02d1feef],
+] as const;
+
+export function testRss(bench: Bench): void {
+  describe('receive side scaling', () => {
+    it('has hashes as published, by the test’s own account', hashesAsPublished);
+    it('spreads flows as hash and table say', () => spreadsFlows(bench));
+    it('spreads them anew by another key and table, and UDP by its ports', () => spreadsFlowsAnew(bench));
+    it('interrupts the processor that a queue is for', () => interruptsByQueue(bench));
+  });
+}
+
+function hashesAsPublished(): void {
+  const key = bytesOf(PUBLISHED_KEY);
+  for (const [source, sourcePort, destination, destinationPort, overAddresses, overPorts] of PUBLISHED) {
+    const ports = [sourcePort, destinationPort].map((port) => port.toString(16).padStart(4, '0')).join('');
+    expect(toeplitz(key, bytesOf(source + destination))).toBe(overAddresses);
+    expect(toeplitz(key, bytesOf(source + destination + ports))).toBe(overPorts);
+  }
+}
+
+export const spreadsFlows: Check = (bench) =>
+  withPerfectFilters(bench, async () => {
+    const rss = await readRss(bench);
+    expect(new Set(rss.table)).toEqual(new Set(QUEUES));
+    await checkSpread(bench, rss, flowKinds('addresses'));
+  });
+
+export const spreadsFlowsAnew: Check = (bench) =>
+  withPerfectFilters(bench, async () => {
+    const { key } = await readRss(bench);
+    const coloned = (hex: string): string => hex.match(/../g)?.join(':') ?? '';
+    const udpHash = (fields: string): string =>
+      ['udp4', 'udp6'].map((kind) => `ethtool -N ${INTERFACE} rx-flow-hash ${kind} ${fields}`).join(' && ');
+    await change(bench, `ethtool -X ${INTERFACE} weight 1 3 hkey ${coloned(PUBLISHED_KEY)} && ${udpHash('sdfn')}`);
+    const changed = await readRss(bench);
+    expect(changed.key).toEqual(bytesOf(PUBLISHED_KEY));
+    expect(QUEUES.map((queue) => changed.table.filter((entry) => entry === queue).length)).toEqual([32, 96]);
+    await checkSpread(bench, changed, flowKinds('ports'));
+    const former = coloned(Buffer.from(key).toString('hex'));
+    await change(bench, `ethtool -X ${INTERFACE} equal ${QUEUES.length} hkey ${former} && ${udpHash('sd')}`);
+    expect(await readRss(bench)).toMatchObject({ key });
+  });
+
+export const interruptsByQueue: Check = (bench) =>
+  withPerfectFilters(bench, async () => {
+    const rss = await readRss(bench);
+    const flows = allFlows(flowKinds('addresses'));
+    for (const queue of QUEUES) {
+      const chosen = flows.filter((candidate) => queueOf(candidate, rss) === queue).slice(0, FEW);
+      let grown: number[] = [];
+      // The driver has every vector fire from time to time, in case that an interrupt was lost.
+      const nudges = await accessesOf(bench, EICS_EXT, 'write', async () => {
+        const before = await interrupts(bench);
+        await arrive(bench, chosen);
+        grown = (await interrupts(bench)).map((count, vector) => count - before[vector]);
+      });
+      expect(grown[queue]).toBeGreaterThan(0);
+      expect(grown[1 - queue]).toBeLessThanOrEqual(nudges.length);
+    }
+  });
+
+/** Sends all flows of one queue, and then of the other: each packet counts where it belongs. */
+async function checkSpread(bench: Bench, rss: Rss, kinds: ReturnType<typeof flowKinds>): Promise<void> {
+  const flows = allFlows(kinds);
+  for (const queue of QUEUES) {
+    const chosen = flows.filter((candidate) => queueOf(candidate, rss) === queue);
+    expect(chosen.length).toBeGreaterThan(FLOWS_OF_A_KIND);
+    expect(await arrive(bench, chosen)).toEqual(QUEUES.map((each) => (each === queue ? chosen.length : 0)));
+  }
+}
+
+function allFlows(kinds: ReturnType<typeof flowKinds>): Flow[] {
+  return kinds.flatMap((kind) => Array.from({ length: FLOWS_OF_A_KIND }, (_, i) => flow(kind, i)));
+}
+
+function queueOf({ hashInput }: Flow, { key, table }: Rss): number {
+  return hashInput ? table[toeplitz(key, hashInput) % table.length] : 0;
+}
+
+interface Rss {
+  readonly key: Uint8Array;
+  readonly table: readonly number[];
+}
+
+/** As the driver tells it, which must be what the card's registers say. */
+async function readRss({ guest, nic }: Bench): Promise<Rss> {
+  const text = await guest().output(`ethtool -x ${INTERFACE}`);
+  const table = [...text.matchAll(/^ *\d+: +([\d ]+)$/gm)].flatMap(([, row]) => row.trim().split(/ +/).map(Number));
+  const key = bytesOf((/RSS hash key:\n([\da-f:]+)/.exec(text)?.[1] ?? '').replaceAll(':', ''));
+  expect(table).toEqual(Array.from({ length: 4 * RETA.length }, (_, i) => byteOf(nic().register(RETA, i >>> 2), i)));
+  expect([...key]).toEqual(
+    Array.from({ length: 4 * RSSRK.length }, (_, i) => byteOf(nic().register(RSSRK, i >>> 2), i)),
+  );
+  return { key, table };
+}
+
+/** How often each queue's vector has interrupted the guest's processors. */
+async function interrupts({ guest }: Bench): Promise<number[]> {
+  const lines = (await guest().output('cat /proc/interrupts')).split('\n');
+  return QUEUES.map((queue) => {
+    const line = lines.find((candidate) => candidate.endsWith(` ${INTERFACE}-TxRx-${queue}`)) ?? '';
+    const [, ...counts] = line.trim().split(/ +/);
+    return counts.slice(0, 2).reduce((sum, count) => sum + Number(count), 0);
+  });
+}
+
+function byteOf(word: number, i: number): number {
+  return (word >>> (8 * (i & 3))) & 0xff;
+}
+
+function bytesOf(hex: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(hex, 'hex'));
+}
