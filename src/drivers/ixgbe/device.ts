@@ -6,12 +6,14 @@ import type { Register } from '../../datasheet/registers.ts';
 import { IxyError } from '../../errors.ts';
 import { closeOnExit } from '../lifecycle.ts';
 import { LINK_DOWN, sameLink, waitForLink } from '../link.ts';
+import type { LoanRequest, QueueLoan } from '../loan.ts';
 import type { DeviceCapabilities, DeviceStatistics, LinkState, NetDevice, NetDeviceEvents } from '../net-device.ts';
 import { type RssOptions, type RssState, requireRss, resolveRss } from '../rss.ts';
 import { parseStationAddress } from '../station-address.ts';
 import { unlessGone } from '../unless-gone.ts';
 import { readMac, whileReceiveHalted, writeMac, writeModes } from './filters.ts';
 import type { DeviceInterrupts } from './interrupts.ts';
+import { QueueLender } from './lender.ts';
 import { linkSpeeds, readLink } from './link.ts';
 import { MAXIMUM_MTU, MAXIMUM_QUEUES, type ResolvedOptions } from './options.ts';
 import type { QueueSet } from './queues.ts';
@@ -44,6 +46,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
   readonly #options: ResolvedOptions;
   readonly #queues: QueueSet;
   readonly #interrupts: DeviceInterrupts | undefined;
+  readonly #lender: QueueLender;
   readonly #statistics: Statistics;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #stayOpen: () => void;
@@ -90,6 +93,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
     this.#options = options;
     this.#queues = queues;
     this.#interrupts = interrupts;
+    this.#lender = new QueueLender(registers, queues, interrupts);
     this.#statistics = statistics;
     this.#mac = readMac(registers);
     this.#promiscuous = options.promiscuous;
@@ -161,6 +165,12 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
     return rss;
   }
 
+  /** See `NetDevice.lend`. Other threads reach devices through VFIO or sysfs, and emulated ones on a thread of their own. */
+  lend(request: LoanRequest): QueueLoan {
+    this.#assertOpen();
+    return this.#lender.lend(request, this);
+  }
+
   /**
    * `rxPackets` reached memory (QPRC) and were good; `rxBytes` are QBRC, without CRC. `rxDropped` = no room on chip (MPC) +
    * no descriptor (QPRDC) + shorter than 64 bytes or longer than the maximum, with a good CRC (RUC, ROC) + refused by the
@@ -227,6 +237,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
     this.#closed = true;
     this.#stopTimers();
     this.#stayOpen();
+    this.#lender.end();
     try {
       shutDown(this.#registers, this.#queues, this.#interrupts, this.#options.logger);
     } finally {
@@ -254,6 +265,7 @@ export class IxgbeDevice extends EventEmitter<NetDeviceEvents> implements NetDev
   #removed(error: IxyError): void {
     this.#stopTimers();
     for (const queue of [...this.rx, ...this.tx]) queue.stop();
+    this.#lender.end();
     this.#interrupts?.giveUp();
     // Not from within the access that noticed: listeners may well call close().
     queueMicrotask(() => this.emit('removed', error));

@@ -20,6 +20,8 @@ export interface QueueSet {
   readonly txRings: readonly RingPlace[];
   /** Bytes that the device may write into one receive buffer; a multiple of 1024. */
   readonly bufferSize: number;
+  /** `step` gives back what must go before the rings do. */
+  onRelease(step: () => void): void;
   /** Gives packets back to their pools and memory to the system. The device must have stopped. Idempotent. */
   release(): void;
 }
@@ -64,9 +66,10 @@ export function createQueues(device: PciDevice, options: ResolvedOptions): Queue
       ),
     );
     const place = (block: DmaBlock): RingPlace => placeOf(device.dma, block);
+    const onRelease = (step: () => void): void => acquired.push(step);
     const release = (): void => acquired.release();
     const bufferSize = Math.floor(pool.dataSize / KIBIBYTE) * KIBIBYTE;
-    return { rx, tx, rxRings: rxBlocks.map(place), txRings: txBlocks.map(place), bufferSize, release };
+    return { rx, tx, rxRings: rxBlocks.map(place), txRings: txBlocks.map(place), bufferSize, onRelease, release };
   } catch (error) {
     acquired.release();
     throw error;

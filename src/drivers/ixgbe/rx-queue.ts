@@ -4,13 +4,14 @@ import { NO_PACKET, type PacketPool } from '../../memory/packet-pool.ts';
 import { specialise } from '../../specialise.ts';
 import { checkedReceive, recordArmed } from '../checked-receive.ts';
 import type { RxQueue as NetRxQueue, RxInterrupt } from '../net-device.ts';
+import { createQueueState } from '../queue-memory.ts';
 import { makeRearm, makeReceive } from './rx-burst.ts';
 import { type Receive, RX_CONSTANTS, type RxContext } from './rx-context.ts';
 import { makeHashedReceive } from './rx-hashed.ts';
 import { makeScatteredReceive } from './rx-scattered.ts';
 
-const { NEXT, EMPTY, NO_BUFFER, BAD_FRAMES, CHAIN_HEAD } = RX_CONSTANTS;
-const STATE_WORDS = 32;
+const { NEXT, EMPTY, TAIL, NO_BUFFER, BAD_FRAMES } = RX_CONSTANTS;
+const { CHAIN_HEAD, CHAIN_TAIL, CHAIN_SEGMENTS, SKIPPING } = RX_CONSTANTS;
 /**
  * Descriptors armed at once. One block stays empty and another must be before any is armed: blocks of half a ring would
  * let it run dry each time, so that the shortest rings have smaller ones.
@@ -33,6 +34,8 @@ export interface RxQueueInit {
   readonly maximumFrame: number;
   /** Write packets' hashes to `pool.rssHash`. */
   readonly hash: boolean;
+  /** Positions, which begin anew, and counters, which go on. Default: a state of its own. */
+  readonly state?: Int32Array;
 }
 
 export class RxQueue implements NetRxQueue {
@@ -41,17 +44,26 @@ export class RxQueue implements NetRxQueue {
   receive: Receive;
   /** Given to the queue once its device interrupts. */
   interrupt: RxInterrupt | undefined = undefined;
+  /** Whether it writes packets' hashes. */
+  readonly hash: boolean;
 
   readonly #context: RxContext;
   readonly #domain: DmaDomain;
   readonly #rearm: () => void;
+  #abandoned = false;
 
   constructor(init: RxQueueInit) {
-    const { ring, pool } = init;
+    const { ring, pool, hash } = init;
+    this.hash = hash;
     const size = ring.length / 4;
-    const state = new Int32Array(STATE_WORDS);
+    const { state = createQueueState() } = init;
+    state[NEXT] = 0;
     state[EMPTY] = size;
+    state[TAIL] = 0;
     state[CHAIN_HEAD] = NO_PACKET;
+    state[CHAIN_TAIL] = NO_PACKET;
+    state[CHAIN_SEGMENTS] = 0;
+    state[SKIPPING] = 0;
     this.pool = pool;
     this.#domain = init.domain;
     this.#context = {
@@ -78,10 +90,15 @@ export class RxQueue implements NetRxQueue {
     const scattered = init.maximumFrame > pool.dataSize;
     const factory = scattered ? makeScatteredReceive : makeReceive;
     const burst = specialise(scattered ? 'receive-scattered' : 'receive', factory);
-    const receive = init.hash
+    const receive = hash
       ? specialise('receive-hashed', makeHashedReceive)(this.#context, burst(this.#context, noRearm), this.#rearm)
       : burst(this.#context, this.#rearm);
     this.receive = checkedReceive(pool, this.#listHeld, receive);
+  }
+
+  /** Positions and counters, in shared memory: for whom the queue is lent to. */
+  get state(): Int32Array {
+    return this.#context.state;
   }
 
   /** Times that the ring could not be re-armed because the pool was empty. */
@@ -105,9 +122,9 @@ export class RxQueue implements NetRxQueue {
     this.receive = () => 0;
   }
 
-  /** Gives all buffers in the ring back to the pool, and the pool back. The device must have stopped. */
+  /** Gives all buffers in the ring back to the pool, and the pool back. The device must have stopped. Idempotent. */
   reclaim(): void {
-    this.stop();
+    if (this.#abandoned) return;
     const { state, shadow, size } = this.#context;
     for (; state[EMPTY] < size; state[EMPTY]++) {
       this.pool.reclaim(shadow[state[NEXT]]);
@@ -115,6 +132,14 @@ export class RxQueue implements NetRxQueue {
     }
     if (state[CHAIN_HEAD] !== NO_PACKET) this.pool.reclaim(state[CHAIN_HEAD]);
     state[CHAIN_HEAD] = NO_PACKET;
+    this.abandon();
+  }
+
+  /** Gives the pool back, and leaves the buffers in the ring to others: the device may still be using them. Idempotent. */
+  abandon(): void {
+    if (this.#abandoned) return;
+    this.#abandoned = true;
+    this.stop();
     this.pool.release(this.#domain);
   }
 
