@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { EmulatedPciDevice } from '../../src/emulation/index.ts';
+import { type EmulatedDeviceOptions, EmulatedPciDevice } from '../../src/emulation/index.ts';
 
 describe('configuration space of the emulated 82599', () => {
-  const open = () => new EmulatedPciDevice({ mac: '02:00:00:01:02:03' });
+  const open = (options: EmulatedDeviceOptions = {}) => new EmulatedPciDevice({ mac: '02:00:00:01:02:03', ...options });
+  const capabilities = ({ config }: EmulatedPciDevice): number[] => {
+    const found: number[] = [];
+    for (let at = config.read8(0x34); at !== 0; at = config.read8(at + 1)) found.push(config.read8(at));
+    return found;
+  };
 
   test('names an Intel Ethernet controller', () => {
     const { config } = open();
@@ -12,11 +17,17 @@ describe('configuration space of the emulated 82599', () => {
   });
 
   test('lists power management, MSI, MSI-X and PCI Express', () => {
-    const { config } = open();
-    const found: number[] = [];
-    for (let at = config.read8(0x34); at !== 0; at = config.read8(at + 1)) found.push(config.read8(at));
-    expect(found).toEqual([0x01, 0x05, 0x11, 0x10]);
-    expect((config.read16(0x72) & 0x7ff) + 1).toBe(64);
+    expect(capabilities(open())).toEqual([0x01, 0x05, 0x11, 0x10]);
+    expect((open().config.read16(0x72) & 0x7ff) + 1).toBe(64);
+  });
+
+  test('lists no more ways to interrupt than its slot leaves to it', () => {
+    expect(capabilities(open({ messages: 'msi' }))).toEqual([0x01, 0x05, 0x10]);
+    expect(capabilities(open({ messages: 'none' }))).toEqual([0x01, 0x10]);
+  });
+
+  test('has an interrupt line for each port of a chip', () => {
+    expect([open({ port: 0 }), open({ port: 1 })].map(({ config }) => config.read8(0x3d))).toEqual([1, 2]);
   });
 
   test('has a serial number made of the MAC address', () => {

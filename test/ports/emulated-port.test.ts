@@ -123,6 +123,7 @@ describe('emulated ports', () => {
     ['emulated:ixgbe?wire=generator&loops=2', "parameter 'loops' goes with wire=pcap:…"],
     ['emulated:ixgbe?mac=03:00:00:00:00:01', "must be one station's address"],
     ['emulated:ixgbe?device=1528', "parameter 'device' must be one of 10f7"],
+    ['emulated:ixgbe?sfp=lr', "parameter 'sfp' must be one of da, sr, none, found 'lr'"],
     ['emulated:ixgbe?los=1', "unknown parameter 'los'; known: wire, rate,"],
     ['emulated:ixgbe?loss=2', "parameter 'loss' must be a probability"],
   ])('say what is wrong with %s', async (uri, message) => {

@@ -18,6 +18,11 @@ export const MSIX_BAR_SIZE = 0x4000;
 export const PCIE_DEVICE_CONTROL = CAPABILITIES.pcie + 8;
 export const PCIE_FUNCTION_RESET = 1 << 15;
 
+/** Interrupts by message that the slot leaves to the device: MSI-X and MSI, MSI alone, or only its interrupt line. */
+export type MessageKind = 'msix' | 'msi' | 'none';
+
+const INTERRUPT_PIN = 0x3d;
+const INTA = 1;
 const POWER_MANAGEMENT_ID = 0x01;
 const MSI_ID = 0x05;
 const PCIE_ID = 0x10;
@@ -27,9 +32,12 @@ export interface ConfigOptions {
   readonly vendorId: number;
   readonly deviceId: number;
   readonly mac: Uint8Array;
+  /** Which of the chip's two ports this is: each has an interrupt line of its own (section 9.3.18). */
+  readonly port: number;
+  readonly messages: MessageKind;
 }
 
-export function ixgbeConfigSpace({ vendorId, deviceId, mac }: ConfigOptions): ConfigSpace {
+export function ixgbeConfigSpace({ vendorId, deviceId, mac, port, messages }: ConfigOptions): ConfigSpace {
   const builder = new ConfigBuilder(4096, {
     vendorId,
     deviceId,
@@ -40,9 +48,10 @@ export function ixgbeConfigSpace({ vendorId, deviceId, mac }: ConfigOptions): Co
   });
   builder.bar(0, 'memory64', BAR0_SIZE);
   builder.bar(MSIX.bar, 'memory64', MSIX_BAR_SIZE);
+  builder.content.setUint8(INTERRUPT_PIN, INTA + port);
   powerManagement(builder);
-  msi(builder);
-  builder.msixCapability(MSIX);
+  if (messages !== 'none') msi(builder);
+  if (messages === 'msix') builder.msixCapability(MSIX);
   pcie(builder);
   serialNumber(builder, mac);
   return builder.build();

@@ -13,7 +13,7 @@ import { MsixTable } from '../msix-table.ts';
 import { RegisterSpace } from '../register-space.ts';
 import { Timers } from '../timers.ts';
 import type { WireEnd } from '../wire.ts';
-import { BAR0_SIZE, ixgbeConfigSpace, MSIX, MSIX_BAR_SIZE } from './config.ts';
+import { BAR0_SIZE, ixgbeConfigSpace, type MessageKind, MSIX, MSIX_BAR_SIZE } from './config.ts';
 import { type ModelContext, QUIET } from './context.ts';
 import { Control } from './control.ts';
 import type { IxgbeFault } from './faults.ts';
@@ -49,6 +49,8 @@ export interface IxgbeModelOptions extends DeviceModelOptions {
   readonly sfp?: SfpKind;
   /** Which of the chip's two ports this is. Default 0. */
   readonly port?: 0 | 1;
+  /** Interrupts by message that its slot leaves to it. Default 'msix': MSI-X and MSI. */
+  readonly messages?: MessageKind;
   /**
    * Report type and checksums of received packets even to a driver that has switched on nothing that needs them (RXCSUM,
    * RSS, VLANs, …), as the hardware does. It costs time for each frame. Default: `strict`.
@@ -81,7 +83,8 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
 
   /** `regions`: what it can reach. Throws `ERR_ARGUMENT`. */
   constructor(options: IxgbeModelOptions, regions: DmaRegions) {
-    const { deviceId = IXGBE_82599_SFP, strict = false, sfp = 'da', port = 0, reportsAll = strict } = options;
+    const { deviceId = IXGBE_82599_SFP, strict = false, sfp = 'da', port = 0, messages = 'msix' } = options;
+    const { reportsAll = strict } = options;
     const mac = macBytes(options.mac ?? DEFAULT_MAC);
     const doorbells = new Int32Array(new SharedArrayBuffer(BAR0_SIZE)).fill(QUIET);
     this.#ownDoorbells = doorbells;
@@ -89,7 +92,7 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
       [0, { size: BAR0_SIZE, narrow: false, doorbells }],
       [MSIX.bar, { size: MSIX_BAR_SIZE, narrow: false, doorbells: new Int32Array(0) }],
     ]);
-    this.config = ixgbeConfigSpace({ vendorId: INTEL, deviceId, mac });
+    this.config = ixgbeConfigSpace({ vendorId: INTEL, deviceId, mac, port, messages });
     this.#judge = new Judge(IXGBE_RULES, this.#timers, strict);
     this.#registers = new RegisterSpace(BAR0_SIZE, ixgbe as Readonly<Record<string, Register>>, {
       unknownRegister: (offset, write) =>

@@ -220,6 +220,20 @@ describe('interrupts of a served device', () => {
     expect(fired(event)).toBe(1);
   });
 
+  it('come by MSI to clients that have enabled no MSI-X, once for each cause', () => {
+    const lab = new Lab({ device: ServedDevice.create('ixgbe', { messages: 'msi' }) });
+    const event = eventfd();
+    lab.setInterrupts(IRQ.msi, 0, [event]);
+    allow(lab);
+    cause(lab);
+    cause(lab);
+    expect(fired(event)).toBe(1);
+    lab.read32(0, ixgbe.EICR.at(0));
+    cause(lab);
+    expect(fired(event)).toBe(1);
+    expect(() => lab.setInterrupts(IRQ.msix, 0, [event])).toThrow(refused(EINVAL));
+  });
+
   it('can be triggered by hand', () => {
     const lab = new Lab();
     const events = [eventfd(), eventfd()];
