@@ -1,9 +1,14 @@
 /** `ixy info`: what a port is, can do and has counted. */
 import type { Command } from 'commander';
 import type { NetDevice } from '../drivers/net-device.ts';
+import type { RssState } from '../drivers/rss.ts';
+import { RSS_KEY_NAMES, rssKey } from '../packets/toeplitz.ts';
+import { integerFrom } from '../ports/quantities.ts';
+import { optionValue } from './option-values.ts';
 import { Session } from './session.ts';
 
 interface InfoOptions {
+  readonly queues: number;
   readonly registers?: boolean;
   readonly json?: boolean;
 }
@@ -17,6 +22,7 @@ A NIC is reset and initialised for this, as for every command.
 Examples:
   ixy info 0000:03:00.0
   ixy info 'emulated:ixgbe?wire=loopback' --registers
+  ixy info 'emulated:ixgbe' --queues 4
 `;
 
 export function addInfo(program: Command): void {
@@ -24,6 +30,7 @@ export function addInfo(program: Command): void {
     .command('info')
     .description("Show a port's MAC address, link, queues, capabilities and counters.")
     .argument('<port>', "which one; see 'ixy ports'")
+    .option('-q, --queues <number>', 'receive and transmit queues to open', optionValue(integerFrom(1, 64)), 1)
     .option('-r, --registers', 'every register of the device by name; reading clears some in the device')
     .option('--json', 'print a JSON object')
     .addHelpText('after', NOTES)
@@ -31,7 +38,7 @@ export function addInfo(program: Command): void {
 }
 
 async function info(session: Session, uri: string, options: InfoOptions): Promise<void> {
-  const [port] = await session.open([uri]);
+  const [port] = await session.open([uri], { rxQueues: options.queues, txQueues: options.queues });
   await port.waitForLink(LINK_MILLISECONDS).catch(() => {}); // shown as down
   const registers = options.registers ? { registers: port.registers() } : {};
   const facts = { ...describe(port), counters: port.counters(), ...registers };
@@ -49,8 +56,21 @@ function describe(port: NetDevice) {
     link: port.link(),
     rxQueues: rx.length,
     txQueues: tx.length,
+    rss: rssFacts(port.rss?.()),
     capabilities,
   };
+}
+
+interface RssFacts extends Pick<RssState, 'queues' | 'fields' | 'hash'> {
+  /** Its name, if it has one, or in hexadecimal. */
+  readonly key: string;
+}
+
+function rssFacts(rss: RssState | undefined): RssFacts | undefined {
+  if (!rss) return undefined;
+  const { queues, fields, hash } = rss;
+  const known = RSS_KEY_NAMES.find((name) => Buffer.compare(rssKey(name), rss.key) === 0);
+  return { queues, key: known ?? Buffer.from(rss.key).toString('hex'), fields, hash };
 }
 
 interface Facts extends ReturnType<typeof describe> {
@@ -59,7 +79,7 @@ interface Facts extends ReturnType<typeof describe> {
 }
 
 function text(port: NetDevice, facts: Facts): string[] {
-  const { link, capabilities, counters, registers } = facts;
+  const { link, capabilities, counters, registers, rss } = facts;
   const duplex = link.fullDuplex ? 'full' : 'half';
   const counted = Object.entries(counters).filter(([, value]) => value !== 0);
   return [
@@ -75,12 +95,17 @@ function text(port: NetDevice, facts: Facts): string[] {
         'queues',
         `${port.rx.length} RX of ${capabilities.maxRxQueues}, ${port.tx.length} TX of ${capabilities.maxTxQueues}`,
       ],
+      ['RSS', rss ? rssText(rss) : 'off'],
       ['features', capabilities.features.join(', ')],
     ]),
     counted.length > 0 ? '  counters that are not zero:' : '  all counters are zero',
     ...aligned(counted.map(([name, value]) => [name, String(value)])),
     ...(registers ? registerLines(registers) : []),
   ];
+}
+
+function rssText({ queues, fields, key }: RssFacts): string {
+  return `over queues ${queues.join(', ')}, by ${fields.join(', ') || 'nothing'}, key ${key}`;
 }
 
 function speedText(megabits: number): string {

@@ -31,6 +31,7 @@ export class DelegatedPort extends EventEmitter<NetDeviceEvents> implements NetD
   readonly capabilities: DeviceCapabilities;
   readonly mtu: number;
   readonly setMacFilter: NetDevice['setMacFilter'];
+  readonly rss: NetDevice['rss'];
   readonly addVlan: NetDevice['addVlan'];
   readonly removeVlan: NetDevice['removeVlan'];
   readonly #device: NetDevice;
@@ -47,6 +48,7 @@ export class DelegatedPort extends EventEmitter<NetDeviceEvents> implements NetD
     this.capabilities = device.capabilities;
     this.mtu = device.mtu;
     this.setMacFilter = device.setMacFilter?.bind(device);
+    this.rss = device.rss?.bind(device);
     this.addVlan = device.addVlan?.bind(device);
     this.removeVlan = device.removeVlan?.bind(device);
     this.#device = device;

@@ -10,6 +10,15 @@ describe('ixy info', () => {
     }
   });
 
+  it('tells how flows are spread over queues', async () => {
+    const { stdout } = await ixy('info', loopback, '--queues', '3');
+    expect(stdout).toContain('3 RX of 64, 3 TX of 64');
+    expect(stdout).toMatch(/RSS +over queues 0, 1, 2, by ipv4, tcp4, udp4, ipv6, tcp6, udp6, key microsoft/);
+    expect((await ixy('info', loopback)).stdout).toMatch(/RSS +off/);
+    const { rss } = JSON.parse((await ixy('info', loopback, '--json', '--queues', '2')).stdout);
+    expect(rss).toMatchObject({ queues: [0, 1], key: 'microsoft', hash: false });
+  });
+
   it('dumps every register by name', async () => {
     const { status, stdout } = await ixy('info', loopback, '--registers');
     expect(status).toBe(0);
