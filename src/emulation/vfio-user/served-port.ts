@@ -62,6 +62,8 @@ export class ServedPort {
   accept(): void {
     const socket = addon().accept(this.#listener);
     if (socket < 0) return;
+    // The last one may have gone just now.
+    this.poll();
     if (this.#connection) {
       addon().close(socket);
       this.#log('a second client was sent away');

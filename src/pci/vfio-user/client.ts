@@ -35,6 +35,7 @@ export interface ClientOptions {
 const TIMEOUT_MILLISECONDS = 5000;
 const MAXIMUM_DESCRIPTORS = 8;
 const EINVAL = 22;
+const CLOSED = 'the server has closed the connection';
 const TURNED_AWAY = 'the server has closed the connection at once; has it another client?';
 
 /** What a reply brings. */
@@ -168,7 +169,7 @@ export class VfioUserClient {
   #receive(): Message | undefined {
     this.#socket.flush();
     const message = this.#socket.receive();
-    if (message === END) throw new Error('the server has closed the connection');
+    if (message === END) throw new Error(CLOSED);
     return message;
   }
 
@@ -205,7 +206,7 @@ export class VfioUserClient {
       return action();
     } catch (cause) {
       if (cause instanceof IxyError && cause.code === 'ERR_SYSTEM') throw cause;
-      this.#loss = this.#error('ERR_DEVICE_GONE', `the connection is lost: ${errorMessage(cause)}`, cause);
+      this.#loss = this.#error('ERR_DEVICE_GONE', `the connection is lost: ${reasonOf(cause)}`, cause);
       throw this.#loss;
     }
   }
@@ -232,6 +233,11 @@ export class VfioUserClient {
 
 function unanswered(command: number): IxyError {
   return new IxyError('ERR_TIMEOUT', `no answer to ${commandName(command)} for ${TIMEOUT_MILLISECONDS} ms`);
+}
+
+/** Whoever sends to a socket that is closed is told so in other words than who reads from it. */
+function reasonOf(cause: unknown): string {
+  return ['EPIPE', 'ECONNRESET'].includes(systemErrorCode(cause) ?? '') ? CLOSED : errorMessage(cause);
 }
 
 function isReply({ flags }: Message): boolean {

@@ -42,7 +42,7 @@ export class VfioUserDevice implements PciDevice {
   readonly #bars = new Map<number, ServedRegisters>();
   readonly #resettable: boolean;
   /** The event loop's look at the socket. */
-  #watch: number | undefined;
+  #watch: { readonly epoll: number; readonly token: number } | undefined;
   #closed = false;
 
   /**
@@ -71,7 +71,7 @@ export class VfioUserDevice implements PciDevice {
       this.vendorId = this.config.read16(0);
       this.deviceId = this.config.read16(2);
       domain.join(client);
-      this.#watch = addon().watch(client.descriptor, () => this.#look());
+      this.#watch = this.#watchSocket();
     } catch (error) {
       domain.leave(client);
       client.close();
@@ -140,9 +140,18 @@ export class VfioUserDevice implements PciDevice {
     }
   }
 
+  /** By way of an epoll, as what is watched is duplicated: of the socket itself, that would keep the connection open. */
+  #watchSocket(): { readonly epoll: number; readonly token: number } {
+    const { EPOLL_CTL_ADD, EPOLLIN } = addon().constants;
+    const epoll = addon().epollCreate();
+    addon().epollControl(epoll, EPOLL_CTL_ADD, this.#client.descriptor, EPOLLIN);
+    return { epoll, token: addon().watch(epoll, () => this.#look()) };
+  }
+
   #unwatch(): void {
     if (this.#watch === undefined) return;
-    addon().unwatch(this.#watch);
+    addon().unwatch(this.#watch.token);
+    addon().close(this.#watch.epoll);
     this.#watch = undefined;
   }
 }
