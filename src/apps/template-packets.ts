@@ -4,8 +4,10 @@
  */
 import type { NetDevice } from '../drivers/net-device.ts';
 import { checkInteger } from '../errors.ts';
+import type { DmaMemory } from '../memory/dma-memory.ts';
 import { allocateHugeMemory } from '../memory/huge-memory.ts';
 import { HUGE_PAGE_2_MIB } from '../memory/huge-pages.ts';
+import { allocateSharedMemory } from '../memory/memfd-memory.ts';
 import type { PacketBatch } from '../memory/packet-batch.ts';
 import { PacketPool } from '../memory/packet-pool.ts';
 import { allocatePlainMemory } from '../memory/plain-memory.ts';
@@ -29,7 +31,7 @@ export class TemplatePackets {
     checkInteger('bytes of a generated packet', template.size, 1, LONGEST_FRAME);
     this.#template = template;
     this.#segments = Math.ceil(template.size / PacketPool.DATA_SIZE);
-    const allocate = device.rx[0].pool.memory.kind === 'huge' ? allocateHugeMemory : allocatePlainMemory;
+    const allocate = allocatorLike(device.rx[0].pool.memory);
     const buffers = LONGEST_RING + batchSize * this.#segments;
     this.pool = new PacketPool(allocate(PacketPool.memorySize(buffers, HUGE_PAGE_2_MIB)), { name: 'generator pool' });
     if (this.#segments === 1) this.#prefill();
@@ -78,4 +80,10 @@ export class TemplatePackets {
     );
     pool.length.fill(this.#template.size);
   }
+}
+
+/** What gives memory that every device reaches which reaches `memory`. */
+function allocatorLike({ kind, descriptor }: DmaMemory): (minimumBytes: number) => DmaMemory {
+  if (kind === 'huge') return allocateHugeMemory;
+  return descriptor >= 0 ? allocateSharedMemory : allocatePlainMemory;
 }

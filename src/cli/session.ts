@@ -2,8 +2,10 @@
 import { existsSync } from 'node:fs';
 import type { NetDevice } from '../drivers/net-device.ts';
 import { allocateHugeMemory } from '../memory/huge-memory.ts';
+import { allocateSharedMemory } from '../memory/memfd-memory.ts';
 import { type OpenOptions, open, parsePortUri } from '../ports/index.ts';
 import { PCI_SCHEME } from '../ports/port-uri.ts';
+import { VFIO_USER_SCHEME } from '../ports/vfio-user-port.ts';
 import { EXIT_FAILURE } from './report-error.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -39,8 +41,7 @@ export class Session {
 
   /** Opens the ports, in memory that all of them can reach. */
   async open(uris: readonly string[], options: OpenOptions = {}): Promise<NetDevice[]> {
-    const physical = uris.some((uri) => parsePortUri(uri).scheme === PCI_SCHEME);
-    const memory = physical ? { allocateMemory: allocateHugeMemory } : {};
+    const memory = commonMemory(uris.map((uri) => parsePortUri(uri).scheme));
     const first = this.#ports.length;
     for (const uri of uris) {
       const port = await open(uri, { ...memory, ...options });
@@ -81,6 +82,12 @@ export class Session {
       this.#close();
     }
   }
+}
+
+/** Where memory comes from that ports of all these kinds can reach, if that is not up to each of them. */
+function commonMemory(schemes: readonly string[]): Pick<OpenOptions, 'allocateMemory'> {
+  if (schemes.includes(PCI_SCHEME)) return { allocateMemory: allocateHugeMemory };
+  return schemes.includes(VFIO_USER_SCHEME) ? { allocateMemory: allocateSharedMemory } : {};
 }
 
 /** Ports that are capture files to be made, because there is none of that name: perhaps not what was meant. */

@@ -10,12 +10,14 @@ import { pciScheme } from './pci-port.ts';
 import { PCI_SCHEME, type PortUri, parsePortUri } from './port-uri.ts';
 import type { EmulatedNicSpec, PortScheme } from './scheme.ts';
 import { tapScheme } from './tap-port.ts';
+import { vfioUserScheme } from './vfio-user-port.ts';
 
 /** Every kind of port there is; a new one is one more entry. */
 export const PORT_SCHEMES: readonly PortScheme[] = [
   pciScheme,
   emulatedIxgbeScheme,
   emulatedVirtioScheme,
+  vfioUserScheme,
   tapScheme,
   pcapScheme,
 ];
@@ -57,6 +59,7 @@ function findScheme(uri: string, { scheme, target }: PortUri): PortScheme {
   );
 }
 
+export { borrowQueues } from './borrow-queues.ts';
 export { portHelpMarkdown, portHelpText } from './help.ts';
 export type { OpenOptions } from './open-options.ts';
 export { formatPortUri, type PortUri, parsePortUri } from './port-uri.ts';

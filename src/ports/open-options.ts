@@ -37,8 +37,9 @@ export interface OpenOptions {
   /** Where received packets go; it stays the caller's. Default: a pool of the port's own, closed with it. */
   readonly pool?: PacketPool;
   /**
-   * Gives at least `minimumBytes` for rings and pools; the port frees it. Default: huge pages for PCI devices, ordinary
-   * memory for others. Use `allocateHugeMemory` for another port too if a PCI device shall send what it receives.
+   * Gives at least `minimumBytes` for rings and pools; the port frees it. Default: huge pages for PCI devices, shared
+   * memory for devices of other processes, ordinary memory for others. Use `allocateHugeMemory` for another port too if a PCI
+   * device shall send what it receives, and `allocateSharedMemory` if a device of another process shall.
    */
   readonly allocateMemory?: (minimumBytes: number) => DmaMemory;
   /** Check at every burst who owns which packet. Default: whether IXY_CHECK is set to 1. */

@@ -14,7 +14,7 @@ import { portScheme } from './scheme.ts';
 import { parseFeatures } from './virtio-features.ts';
 
 /** For troubleshooting: what a program need not care about. */
-const virtioParameters = {
+export const virtioParameters = {
   ring: {
     syntax: 'split|packed',
     meaning: 'virtio: format of the rings; default: packed if the device has it, else split',
