@@ -17,6 +17,9 @@ import type { LinkState } from '../net-device.ts';
 import type { Registers } from './registers.ts';
 import { withResource } from './semaphore.ts';
 
+/** The pin that is wired to the SFP+ module's transmitter-disable line: Linux's driver leaves it set when it goes. */
+const TRANSMITTER_OFF = 1 << 3;
+
 /** Speeds in Mbit/s that a port of this model may come up with. */
 export function linkSpeeds(model: IxgbeModel): readonly number[] {
   if (model.mac === '82599') return model.media === 'backplane' ? [1000, 10_000] : [10_000];
@@ -39,6 +42,7 @@ export async function setupLink(registers: Registers, model: IxgbeModel, logger:
     // An EEPROM may keep the link down until a driver wants it.
     if (registers.field('AUTOC2', 'LINK_DISABLE') !== 0) registers.update('AUTOC2', { LINK_DISABLE: 0 });
     if (model.media === 'sfp') {
+      registers.update('ESDP', { SDP_DATA: registers.field('ESDP', 'SDP_DATA') & ~TRANSMITTER_OFF });
       registers.update('AUTOC2', { PMA_PMD_10G_SERIAL: PMA_SERIAL_SFI });
       registers.update('AUTOC', { LMS: LMS_10G_SERIAL });
     } else if (model.media === 'cx4') {

@@ -39,6 +39,7 @@ function clearArbiters(registers: Registers): void {
   for (let queue = 0; queue < ixgbe.TXDCTL.length; queue++) {
     registers.assign('RTTDQSEL', { TXDQ_IDX: queue });
     registers.write('RTTDT1C', 0);
+    registers.write('RTTBCNRC', 0); // whatever rate an earlier owner has limited the queue to
   }
   registers.writeAll('RTTDT2C', 0);
   registers.writeAll('RTTPT2C', 0);

@@ -231,6 +231,15 @@ describe('initialisation (82599 datasheet 4.6.3)', () => {
     expect(device.peek('TQSM', 4)).toBe(0x03020100);
   });
 
+  test('leaves no transmit queue limited to a rate', async () => {
+    const device = new FakeDevice();
+    await open(device);
+    const limits = device.log.flatMap(({ name, value }, i) =>
+      name === 'RTTBCNRC' ? [[device.log[i - 2], value]] : [],
+    );
+    expect(limits).toEqual(Array.from({ length: 128 }, (_, queue) => [{ name: 'RTTDQSEL', value: queue }, 0]));
+  });
+
   test('is idle-proof: no wait writes the register that it polls', async () => {
     const device = new FakeDevice();
     const polled: string[] = [];
@@ -257,10 +266,18 @@ describe('the link, by kind of port', () => {
     expect(field(device, 'SWSM', 'SMBI')).toBe(0);
   });
 
+  test("SFP+: the module's transmitter is enabled again, and other pins stay as they are", async () => {
+    const device = new FakeDevice(0x10fb);
+    device.onRead = (name) => (name === 'ESDP' ? 0x0002_0b0d : undefined);
+    await open(device);
+    expect(device.writesTo('ESDP')).toEqual([0x0002_0b05]);
+  });
+
   test('backplane: what the EEPROM loaded, restarted', async () => {
     const device = new FakeDevice(0x1517);
     await open(device);
     expect(device.writesTo('AUTOC')).toEqual([1 << 12]);
+    expect(device.writesTo('ESDP')).toEqual([]);
   });
 
   test.each([0x1528, 0x1563, 0x15ad, 0x151c])('copper (%i): AUTOC is left to firmware', async (deviceId) => {
