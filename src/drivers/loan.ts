@@ -32,6 +32,8 @@ export interface QueueLoan {
    * most.
    */
   takeBack(): void;
+  /** Has a borrower that sleeps on an interrupt wake up: `Worker.terminate` waits until it does. Harmless at any time. */
+  wake(): void;
 }
 
 /** A lent ring: its memory, and where the driver finds itself in it. */

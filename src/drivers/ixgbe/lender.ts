@@ -66,7 +66,7 @@ export class QueueLender {
     try {
       const data = this.#prepare(loan, memory, port);
       this.#loans.add(loan);
-      return { data, takeBack: () => this.#takeBack(loan) };
+      return { data, takeBack: () => this.#takeBack(loan), wake: () => wake(loan) };
     } catch (error) {
       loan.memory.release();
       loan.borrowed.release();
@@ -133,7 +133,10 @@ export class QueueLender {
     const interrupt = this.#interrupts?.lend(index);
     if (!interrupt) return undefined;
     const descriptor = duplicateDescriptor(interrupt.descriptor);
-    loan.borrowed.push(() => addon().close(descriptor));
+    loan.borrowed.push(() => {
+      loan.interrupts.length = 0;
+      addon().close(descriptor);
+    });
     const lent = { ...interrupt, descriptor };
     loan.interrupts.push(lent);
     return lent;
@@ -162,7 +165,11 @@ export class QueueLender {
 }
 
 /** Tells the borrower, and wakes it up. */
-function end({ ended, interrupts }: Loan): void {
-  Atomics.store(ended, 0, 1);
+function end(loan: Loan): void {
+  Atomics.store(loan.ended, 0, 1);
+  wake(loan);
+}
+
+function wake({ interrupts }: Loan): void {
   for (const { descriptor } of interrupts) addon().write(descriptor, ONE, 0, ONE.length);
 }

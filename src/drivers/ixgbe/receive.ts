@@ -99,8 +99,13 @@ export function startReceive(registers: Registers): void {
   whileReceiveHalted(registers, () => registers.update('RXCTRL', { RXEN: 1 }));
 }
 
-/** Enables queue `index` again, with an empty ring in the place that it had (4.6.7.1.1). Blocks. */
+/**
+ * Enables a halted queue again, with an empty ring in the place that it had (4.6.7.1.1). Blocks. The device rewinds its head, of
+ * which the datasheet only says that software has no need to write it: if it has not, it is told to.
+ */
 export function restartReceiveQueue(registers: Registers, index: number): void {
+  if (registers.field('RDH', 'RDH', index) !== 0) registers.write('RDH', 0, index);
+  registers.write('RDT', 0, index);
   registers.update('RXDCTL', { ENABLE: 1 }, index);
   registers.untilBlocking('RXDCTL', 'ENABLE', 1, ENABLE_MILLISECONDS, index);
 }

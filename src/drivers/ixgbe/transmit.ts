@@ -69,8 +69,10 @@ export async function startTransmit(registers: Registers, queues: number): Promi
   }
 }
 
-/** Enables queue `index` again, with an empty ring in the place that it had (4.6.8.1.1). Blocks. */
+/** Enables a halted queue again, with an empty ring in the place that it had (4.6.8.1.1). Blocks. See `restartReceiveQueue`. */
 export function restartTransmitQueue(registers: Registers, index: number): void {
+  if (registers.field('TDH', 'TDH', index) !== 0) registers.write('TDH', 0, index);
+  registers.write('TDT', 0, index);
   registers.update('TXDCTL', { ENABLE: 1 }, index);
   registers.untilBlocking('TXDCTL', 'ENABLE', 1, ENABLE_MILLISECONDS, index);
 }
