@@ -18,7 +18,7 @@ export class DeviceHost {
   /** The same, for the loop. */
   #running: readonly DeviceModel[] = [];
   #everOpened = false;
-  readonly #mailboxes = new Map<number, SharedArrayBuffer>();
+  readonly #mailboxes = new Map<number, Int32Array>();
   /** The mailboxes of threads that devices are lent to; a new list when there are others. */
   lent: readonly Int32Array[] = [];
 
@@ -71,12 +71,11 @@ export class DeviceHost {
         this.#close(command.device);
         break;
       case 'add-mailbox':
-        this.#mailboxes.set(command.mailbox, command.letters);
-        this.#listMailboxes();
+        this.#mailboxes.set(command.mailbox, new Int32Array(command.letters));
+        this.lent = [...this.#mailboxes.values()];
         break;
       case 'remove-mailbox':
-        this.#mailboxes.delete(command.mailbox);
-        this.#listMailboxes();
+        this.#removeMailbox(command.mailbox);
         break;
       case 'interrupts':
         this.#model(command.device).onInterrupt = adder(command.descriptors);
@@ -117,8 +116,13 @@ export class DeviceHost {
     model.wire?.close();
   }
 
-  #listMailboxes(): void {
-    this.lent = Array.from(this.#mailboxes.values(), (letters) => new Int32Array(letters));
+  #removeMailbox(mailbox: number): void {
+    const words = this.#mailboxes.get(mailbox);
+    if (!words) return;
+    this.#mailboxes.delete(mailbox);
+    this.lent = [...this.#mailboxes.values()];
+    Atomics.store(words, protocol.REMOVED, 1);
+    Atomics.notify(words, protocol.STATE);
   }
 
   #map({ address, size, pageSize, buffer, descriptor }: protocol.MappedMemory): void {

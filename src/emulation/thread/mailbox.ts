@@ -23,8 +23,8 @@ export class Mailbox {
   }
 
   /**
-   * Reads from a BAR, or from `CONFIG_SPACE`; unsigned. Throws what the device refuses it with, and `ERR_DEVICE_GONE` if its
-   * thread has ended or does not answer.
+   * Reads from a BAR, or from `CONFIG_SPACE`; unsigned. Throws what the device refuses it with, `ERR_DEVICE_GONE` if its thread
+   * has ended or does not answer, and `ERR_CLOSED` if the mailbox was removed.
    */
   read(device: number, space: number, offset: number, bytes: AccessBytes): number {
     this.#access(protocol.READ, device, space, offset, bytes);
@@ -41,7 +41,7 @@ export class Mailbox {
   request(operation: number): void {
     const words = this.#words;
     words[protocol.OPERATION] = operation;
-    if (this.#ended) throw this.#gone();
+    if (this.#ended || this.#removed) throw this.#gone();
     Atomics.store(words, protocol.STATE, protocol.REQUESTED);
     Atomics.add(this.#bell, protocol.WAKE, 1);
     Atomics.notify(this.#bell, protocol.WAKE);
@@ -64,6 +64,10 @@ export class Mailbox {
     return Atomics.load(this.#bell, protocol.ENDED) !== 0;
   }
 
+  get #removed(): boolean {
+    return Atomics.load(this.#words, protocol.REMOVED) !== 0;
+  }
+
   #access(operation: number, device: number, space: number, offset: number, bytes: AccessBytes): void {
     const words = this.#words;
     words[protocol.DEVICE] = device;
@@ -82,7 +86,7 @@ export class Mailbox {
     }
     const deadline = performance.now() + TIMEOUT_MILLISECONDS;
     for (;;) {
-      const ended = this.#ended; // before the state: it may have answered last
+      const ended = this.#ended || this.#removed; // before the state: it may have answered last
       const state = Atomics.load(words, protocol.STATE);
       const left = deadline - performance.now();
       if (state !== protocol.REQUESTED || left <= 0 || ended) return state;
@@ -92,6 +96,8 @@ export class Mailbox {
 
   #gone(): IxyError {
     const { bell, thread } = this.share;
+    if (this.#removed)
+      return new IxyError('ERR_CLOSED', `what was lent by the thread '${thread}' of emulated devices was taken back`);
     const reason = this.#ended
       ? `has ended: ${protocol.readRefusal(bell).message}`
       : `did not answer for ${TIMEOUT_MILLISECONDS} ms`;

@@ -34,6 +34,8 @@ export const OFFSET = 4;
 /** The access's width. */
 export const BYTES = 5;
 export const VALUE = 6;
+/** 1 once the mailbox is not served any more. */
+export const REMOVED = 7;
 
 // Words of `bell`.
 /** Changes with every request, so that a sleeping device thread wakes up. */
