@@ -9,6 +9,7 @@ import { JudgedNic } from './judged-nic.ts';
 import { testBringUp } from './suites/bring-up.ts';
 import { testFilters } from './suites/filters.ts';
 import { testLink } from './suites/link.ts';
+import { testRecording } from './suites/recording.ts';
 import { testReload } from './suites/reload.ts';
 import { testSelfTest } from './suites/self-test.ts';
 import { testStatistics } from './suites/statistics.ts';
@@ -32,6 +33,7 @@ describe.runIf(haveTap)('the emulated 82599', () => {
 
   describeGuest("under Linux's driver", { nics: [], served: [{ socket: SOCKET, slot: SLOT }] }, (guest) => {
     const bench: Bench = { guest, nic };
+    testRecording(bench);
     testBringUp(bench);
     testTraffic(bench);
     testFilters(bench);

@@ -1,0 +1,43 @@
+/**
+ * `npm run docs:linux-ixgbe`: writes docs/linux-ixgbe.md from what was recorded. With `-- --record` Linux's driver is
+ * recorded first, in a virtual machine (docs/judge.md tells what that takes).
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { SLOT } from '../../test/judge/bench.ts';
+import { JudgedNic } from '../../test/judge/judged-nic.ts';
+import { recordLinux } from '../../test/judge/recorded-run.ts';
+import { Guest } from '../../test/vm/harness/guest.ts';
+import { missingFor } from '../../test/vm/harness/missing.ts';
+import { PROJECT } from '../../test/vm/harness/setup.ts';
+import { ownDriverWrites } from './own-driver.ts';
+import { linuxPage } from './page.ts';
+import { condenseRecording, type Recorded } from './recording.ts';
+
+const RECORDED = join(PROJECT, 'scripts/linux-ixgbe/recorded.json');
+const PAGE = join(PROJECT, 'docs/linux-ixgbe.md');
+
+async function record(): Promise<Recorded> {
+  const socket = join(tmpdir(), `ixy-record-${process.pid}.sock`);
+  const machine = { nics: [], served: [{ socket, slot: SLOT }] };
+  const missing = missingFor(machine);
+  if (missing !== undefined) throw new Error(missing);
+  const nic = await JudgedNic.start(socket);
+  try {
+    const guest = await Guest.boot(machine);
+    try {
+      return condenseRecording(await recordLinux({ guest: () => guest, nic: () => nic }));
+    } finally {
+      await guest.close();
+    }
+  } finally {
+    await nic.close();
+  }
+}
+
+const { values } = parseArgs({ options: { record: { type: 'boolean' } } });
+if (values.record) writeFileSync(RECORDED, `${JSON.stringify(await record(), undefined, 2)}\n`);
+if (!existsSync(RECORDED)) throw new Error(`nothing was recorded; run: npm run docs:linux-ixgbe -- --record`);
+writeFileSync(PAGE, linuxPage(JSON.parse(readFileSync(RECORDED, 'utf8')), await ownDriverWrites()));
