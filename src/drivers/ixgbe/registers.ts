@@ -87,8 +87,9 @@ export class Registers {
   ): Promise<void> {
     const clock = this.device.clock;
     const end = clock.now() + milliseconds;
-    while (this.field(name, field, index) !== content) {
-      if (clock.now() >= end) throw this.#timeout(name, field, index, milliseconds);
+    // The last look is one after the end: whoever was kept from looking in time must not take that for the device's fault.
+    for (let late = false; this.field(name, field, index) !== content; late = clock.now() >= end) {
+      if (late) throw this.#timeout(name, field, index, milliseconds);
       await clock.sleep(SLEEP_MILLISECONDS);
     }
   }
@@ -103,8 +104,8 @@ export class Registers {
   ): void {
     const clock = this.device.clock;
     const end = clock.now() + milliseconds;
-    while (this.field(name, field, index) !== content) {
-      if (clock.now() >= end) throw this.#timeout(name, field, index, milliseconds);
+    for (let late = false; this.field(name, field, index) !== content; late = clock.now() >= end) {
+      if (late) throw this.#timeout(name, field, index, milliseconds);
       clock.pause(PAUSE_MILLISECONDS);
     }
   }

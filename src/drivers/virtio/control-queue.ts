@@ -117,15 +117,17 @@ export class ControlQueue {
     const { address, clock } = this.#transport;
     const end = clock.now() + TIMEOUT_MILLISECONDS;
     for (;;) {
+      // The last look is one after the end, even if this process was kept from looking in time.
+      const late = clock.now() >= end;
       const outcome = this.#ring.poll();
       if (outcome === true) return;
       if (outcome !== false) throw this.#fail('ERR_DEVICE_FAILED', `${address}: the device's control queue ${outcome}`);
-      if (clock.now() >= end) break;
+      if (late) break;
       clock.pause(LOOK_MILLISECONDS);
     }
     this.#transport.readStatus(); // throws if it is gone
-    const late = `the command ${name} is not answered after ${TIMEOUT_MILLISECONDS} ms`;
-    throw this.#fail('ERR_TIMEOUT', `${address}: ${late}; close the device and open it again`);
+    const silence = `the command ${name} is not answered after ${TIMEOUT_MILLISECONDS} ms`;
+    throw this.#fail('ERR_TIMEOUT', `${address}: ${silence}; close the device and open it again`);
   }
 
   #fail(code: 'ERR_DEVICE_FAILED' | 'ERR_TIMEOUT', message: string): IxyError {
