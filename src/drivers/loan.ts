@@ -29,7 +29,7 @@ export interface QueueLoan {
   /**
    * The borrower has ended, or will not touch the queues any more: stops them. Afterwards the device uses none of the borrower's
    * packets, and the queues may be lent again. Comes also after the port was closed. Idempotent; blocks for some milliseconds at
-   * most.
+   * most. Throws `ERR_TIMEOUT` if a queue does not stop: then it may be tried again.
    */
   takeBack(): void;
   /** Has a borrower that sleeps on an interrupt wake up: `Worker.terminate` waits until it does. Harmless at any time. */

@@ -8,8 +8,8 @@ import { placeOfMemory } from '../../memory/lent-domain.ts';
 import { shareMemory } from '../../memory/shared-memory.ts';
 import { addon } from '../../native/addon.ts';
 import { duplicateDescriptor } from '../../pci/duplicate-descriptor.ts';
-import type { LentInterrupt, LentQueues, LentRing, LoanRequest, QueueLoan } from '../loan.ts';
-import { createQueueState, type RingPlace } from '../queue-memory.ts';
+import type { LentInterrupt, LentQueues, LentRing, LentRxRing, LoanRequest, QueueLoan } from '../loan.ts';
+import type { RingPlace } from '../queue-memory.ts';
 import { ReleaseStack } from '../release-stack.ts';
 import { unlessGone } from '../unless-gone.ts';
 import type { IxgbeDevice } from './device.ts';
@@ -58,7 +58,7 @@ export class QueueLender {
     const loan: Loan = {
       rx: [...rx],
       tx: [...tx],
-      ended: createQueueState(),
+      ended: new Int32Array(new SharedArrayBuffer(4)),
       interrupts: [],
       memory: new ReleaseStack(),
       borrowed: new ReleaseStack(),
@@ -92,6 +92,7 @@ export class QueueLender {
     }
   }
 
+  /** Everything that may be refused comes before the queues are touched. */
   #prepare(loan: Loan, memory: DmaMemory, { name, driver, mac, mtu }: IxgbeDevice): LentQueues {
     const { device } = this.#registers;
     const shared = device.share?.();
@@ -105,27 +106,27 @@ export class QueueLender {
     device.dma.map(memory);
     loan.memory.push(() => device.dma.unmap(memory));
     const packets = placeOfMemory(device.dma, memory);
-    const { rx, tx, rxRings, txRings } = this.#queues;
+    const { rxRings, txRings } = this.#queues;
+    const places = [...loan.rx.map((index) => rxRings[index]), ...loan.tx.map((index) => txRings[index])];
+    const memories = [...new Set(places.map(({ block }) => block.memory))];
+    const rings = memories.map(shareMemory);
     this.#halt(loan);
-    const regions = new Set<DmaMemory>();
-    const lentRing = (queue: RxQueue | TxQueue, index: number, { block }: RingPlace): LentRing => {
-      queue.reclaim();
-      block.bytes.fill(0);
-      const ring = [...regions.add(block.memory)].indexOf(block.memory);
-      return { queue: index, memory: ring, offset: block.offset, bytes: block.bytes.length, state: queue.state };
-    };
-    const lentRx = loan.rx.map((index) => {
-      const ring = lentRing(rx[index], index, rxRings[index]);
-      restartReceiveQueue(this.#registers, index);
-      return { ...ring, hash: rx[index].hash, interrupt: this.#lendInterrupt(loan, index) };
-    });
-    const lentTx = loan.tx.map((index) => {
-      const ring = lentRing(tx[index], index, txRings[index]);
-      restartTransmitQueue(this.#registers, index);
-      return ring;
-    });
-    const rings = [...regions].map(shareMemory);
-    return { driver, name, mac, mtu, device: shared.data, ended: loan.ended, packets, rings, rx: lentRx, tx: lentTx };
+    const rx = loan.rx.map((index) => this.#lendReceive(loan, index, memories));
+    const tx = loan.tx.map((index) => this.#lendTransmit(index, memories));
+    return { driver, name, mac, mtu, device: shared.data, ended: loan.ended, packets, rings, rx, tx };
+  }
+
+  #lendReceive(loan: Loan, index: number, memories: readonly DmaMemory[]): LentRxRing {
+    const queue = this.#queues.rx[index];
+    const ring = emptyRing(queue, index, this.#queues.rxRings[index], memories);
+    restartReceiveQueue(this.#registers, index);
+    return { ...ring, hash: queue.hash, interrupt: this.#lendInterrupt(loan, index) };
+  }
+
+  #lendTransmit(index: number, memories: readonly DmaMemory[]): LentRing {
+    const ring = emptyRing(this.#queues.tx[index], index, this.#queues.txRings[index], memories);
+    restartTransmitQueue(this.#registers, index);
+    return ring;
   }
 
   /** The eventfd is the borrower's until the queues are taken back, even if the device is closed before. */
@@ -162,6 +163,19 @@ export class QueueLender {
     haltTransmitQueues(this.#registers, tx, (step) => step());
     this.#registers.device.clock.pause(QUIET_MILLISECONDS);
   }
+}
+
+/** Gives back what a halted queue holds, if it is at home; `memories` are those that rings lie in. */
+function emptyRing(
+  queue: RxQueue | TxQueue,
+  index: number,
+  place: RingPlace,
+  memories: readonly DmaMemory[],
+): LentRing {
+  const { memory, offset, bytes } = place.block;
+  queue.reclaim();
+  bytes.fill(0);
+  return { queue: index, memory: memories.indexOf(memory), offset, bytes: bytes.length, state: queue.state };
 }
 
 /** Tells the borrower, and wakes it up. */

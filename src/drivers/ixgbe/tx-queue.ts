@@ -30,8 +30,7 @@ import { TransmitAudit } from '../transmit-audit.ts';
 import { commandImages, makeTransmit, type Transmit, TX_CONSTANTS, type TxContext } from './tx-burst.ts';
 
 const { BLOCK, BLOCK_SHIFT, TAIL, USED, OLDEST, DROPPED } = TX_CONSTANTS;
-/** Typed arrays below this length lie on the JavaScript heap and move; engine-constant ones must be longer. */
-const LEAST_WORDS = 32;
+const LEAST_WORDS = 32; // see `createQueueState`
 /**
  * Most buffers of one frame. One descriptor in 40 must ask for a report, and only a frame's last one may (8.2.3.9.10): up
  * to 31 before the frame do not, and neither do all but one of its own.
@@ -104,7 +103,7 @@ export class TxQueue implements NetTxQueue {
     return head < this.#size ? (this.state[TAIL] - head) & (this.#size - 1) : 0;
   }
 
-  /** From now on `transmit` takes nothing: the device is gone, or about to be. */
+  /** From now on `transmit` takes nothing. */
   stop(): void {
     this.#stopped = true;
     this.transmit = () => 0;
