@@ -1,4 +1,7 @@
-/** Writes down how a driver uses a device: each register access with its time, the register's name, and its fields. */
+/**
+ * Writes down how a driver uses a device: each register access with its time, the register's name, and its fields. What is
+ * done over and over, as polling is, takes two lines: the first time, and how often again.
+ */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { IxyError } from '../../errors.ts';
 import type { ModelKind } from '../models.ts';
@@ -8,11 +11,27 @@ import { hexadecimal, RegisterNames } from './register-names.ts';
 /** Characters kept until they are written. */
 const BUFFERED = 1 << 16;
 const NAME_WIDTH = 20;
+const TIME_WIDTH = 12;
+
+/** What the last line tells of; `names` stands for the device. */
+interface Told {
+  readonly names: RegisterNames;
+  readonly prefix: string;
+  readonly write: boolean;
+  readonly region: number;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly value: number;
+}
 
 export class AccessTrace {
   readonly #file: number;
   readonly #start = performance.now();
   #text = '';
+  #last: Told | undefined;
+  /** How often the last line's access came again, and when it did so last. */
+  #repeats = 0;
+  #repeated = 0;
 
   /** Creates the file, or truncates it. Throws `ERR_SYSTEM`. */
   constructor(path: string) {
@@ -28,22 +47,23 @@ export class AccessTrace {
     const names = new RegisterNames(model);
     const prefix = label === '' ? '' : `${label}  `;
     return (write, region, offset, bytes, value) => {
-      const name = names.nameOf(region, offset).padEnd(NAME_WIDTH);
-      const fields = names.fieldsOf(region, offset, value);
-      const digits = hexadecimal(value, 2 * bytes).padEnd(10);
-      this.#append(`${prefix}${this.#time()} ms  ${write ? 'W' : 'R'}  ${name}  ${digits}  ${fields}`.trimEnd());
+      const now = performance.now() - this.#start;
+      const access = { names, prefix, write, region, offset, bytes, value };
+      if (this.#last && same(this.#last, access)) {
+        this.#repeats++;
+        this.#repeated = now;
+        return;
+      }
+      this.#tellRepeats();
+      this.#last = access;
+      this.#append(now, access, lineOf(access));
     };
-  }
-
-  /** Notes what happens to a device, other than accesses; `label` as for `observer`. */
-  note(text: string, label: string): void {
-    this.#append(`${label === '' ? '' : `${label}  `}${this.#time()} ms  ${text}`);
   }
 
   /** Writes what is kept. */
   flush(): void {
-    if (this.#text !== '') writeSync(this.#file, this.#text);
-    this.#text = '';
+    this.#tellRepeats();
+    this.#write();
   }
 
   close(): void {
@@ -51,12 +71,36 @@ export class AccessTrace {
     closeSync(this.#file);
   }
 
-  #time(): string {
-    return (performance.now() - this.#start).toFixed(3).padStart(12);
+  #tellRepeats(): void {
+    const times = this.#repeats === 1 ? 'once' : `${this.#repeats} times`;
+    if (this.#last && this.#repeats > 0) this.#append(this.#repeated, this.#last, `…  ${times} more`);
+    this.#repeats = 0;
   }
 
-  #append(line: string): void {
-    this.#text += `${line}\n`;
-    if (this.#text.length >= BUFFERED) this.flush();
+  #append(time: number, { prefix }: Told, text: string): void {
+    this.#text += `${`${prefix}${time.toFixed(3).padStart(TIME_WIDTH)} ms  ${text}`.trimEnd()}\n`;
+    if (this.#text.length >= BUFFERED) this.#write();
   }
+
+  #write(): void {
+    if (this.#text !== '') writeSync(this.#file, this.#text);
+    this.#text = '';
+  }
+}
+
+function same(a: Told, b: Told): boolean {
+  return (
+    a.offset === b.offset &&
+    a.value === b.value &&
+    a.write === b.write &&
+    a.bytes === b.bytes &&
+    a.region === b.region &&
+    a.names === b.names
+  );
+}
+
+function lineOf({ names, write, region, offset, bytes, value }: Told): string {
+  const name = names.nameOf(region, offset).padEnd(NAME_WIDTH);
+  const digits = hexadecimal(value, 2 * bytes).padEnd(10);
+  return `${write ? 'W' : 'R'}  ${name}  ${digits}  ${names.fieldsOf(region, offset, value)}`;
 }

@@ -63,6 +63,51 @@ describe('a trace', () => {
     expect(traced((lab) => lab.read32(0, 0), 'left.sock')[0]).toMatch(/^left\.sock {2} +\d/);
   });
 
+  it('tells of what comes again and again in two lines', () => {
+    const lines = traced((lab) => {
+      for (let i = 0; i < 5; i++) lab.read32(0, ixgbe.RXCTRL.at(0));
+      lab.write32(0, ixgbe.RXCTRL.at(0), 0);
+      lab.write32(0, ixgbe.RXCTRL.at(0), 0);
+      lab.read32(0, ixgbe.RXCTRL.at(0));
+    });
+    expect(words(lines)).toEqual([
+      'R RXCTRL 0x00000000',
+      '… 4 times more',
+      'W RXCTRL 0x00000000',
+      '… once more',
+      'R RXCTRL 0x00000000',
+    ]);
+    expect(lines[1]).toMatch(/^ +\d+\.\d{3} ms {2}… {2}4 times more$/);
+  });
+
+  it('loses no repetition to being written out in between', () => {
+    const path = join(temporaryDirectory(), 'trace.txt');
+    const trace = new AccessTrace(path);
+    const observe = trace.observer('ixgbe', '');
+    for (let i = 0; i < 6; i++) {
+      observe(false, 0, ixgbe.LINKS.at(0), 4, 0);
+      if (i === 2 || i === 3) trace.flush();
+    }
+    trace.close();
+    expect(words(readFileSync(path, 'utf8').trimEnd().split('\n'))).toEqual([
+      'R LINKS 0x00000000',
+      '… 2 times more',
+      '… once more',
+      '… 2 times more',
+    ]);
+  });
+
+  it('does not take equal accesses of two devices for one', () => {
+    const path = join(temporaryDirectory(), 'trace.txt');
+    const trace = new AccessTrace(path);
+    for (const label of ['a', 'b']) trace.observer('ixgbe', label)(false, 0, 0, 4, 0);
+    trace.close();
+    expect(words(readFileSync(path, 'utf8').trimEnd().split('\n'))).toEqual([
+      'a R CTRL 0x00000000',
+      'b R CTRL 0x00000000',
+    ]);
+  });
+
   it('needs a file that can be written', () => {
     expect(() => new AccessTrace('/no/such/file')).toThrow(expect.objectContaining({ code: 'ERR_SYSTEM' }));
   });
