@@ -9,3 +9,4 @@ export { EventInterrupt } from './pci/descriptor-interrupt.ts';
 export { type OpenPciOptions, openPciDevice } from './pci/open-pci-device.ts';
 export type * from './pci/pci-device.ts';
 export * from './ports/index.ts';
+export * from './workers/index.ts';

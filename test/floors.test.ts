@@ -13,6 +13,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['system'],
   ['drivers', 'emulation'],
   ['ports'],
+  ['workers'],
   ['apps'],
   ['cli'],
   ['demo'],

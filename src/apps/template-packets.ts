@@ -4,13 +4,10 @@
  */
 import type { NetDevice } from '../drivers/net-device.ts';
 import { checkInteger } from '../errors.ts';
-import type { DmaMemory } from '../memory/dma-memory.ts';
-import { allocateHugeMemory } from '../memory/huge-memory.ts';
+import { allocatorLike } from '../memory/allocator-like.ts';
 import { HUGE_PAGE_2_MIB } from '../memory/huge-pages.ts';
-import { allocateSharedMemory } from '../memory/memfd-memory.ts';
 import type { PacketBatch } from '../memory/packet-batch.ts';
 import { PacketPool } from '../memory/packet-pool.ts';
-import { allocatePlainMemory } from '../memory/plain-memory.ts';
 import type { PacketTemplate } from '../packets/index.ts';
 
 /** The longest transmit ring: a pool that a ring could hold all of would never get a packet back. */
@@ -80,10 +77,4 @@ export class TemplatePackets {
     );
     pool.length.fill(this.#template.size);
   }
-}
-
-/** What gives memory that every device reaches which reaches `memory`. */
-function allocatorLike({ kind, descriptor }: DmaMemory): (minimumBytes: number) => DmaMemory {
-  if (kind === 'huge') return allocateHugeMemory;
-  return descriptor >= 0 ? allocateSharedMemory : allocatePlainMemory;
 }

@@ -1,0 +1,99 @@
+/** Packet loops on several CPUs: a thread for each, with queues of the NICs and packets of its own. */
+import type { NetDevice } from '../drivers/net-device.ts';
+import { checkInteger, IxyError } from '../errors.ts';
+import { allocatorLike } from '../memory/allocator-like.ts';
+import { checkedByDefault } from '../memory/checked-pool.ts';
+import type { DmaMemory } from '../memory/dma-memory.ts';
+import { HUGE_PAGE_2_MIB } from '../memory/huge-pages.ts';
+import { PacketPool } from '../memory/packet-pool.ts';
+import { SharedPool } from '../memory/shared-pool.ts';
+import { addon } from '../native/addon.ts';
+import { createRings, type WorkerRing } from './rings.ts';
+import { WorkerGroup } from './worker-group.ts';
+
+/** How `runWorkers` spreads NICs over CPUs. */
+export interface WorkersOptions {
+  /** A worker on each of these CPUs. */
+  readonly cores: readonly number[];
+  /**
+   * Receive and transmit queues of each NIC that a worker gets: worker 0 the first ones. The NICs must have been opened with as
+   * many for each worker. Default 1.
+   */
+  readonly queuesPerWorker?: number;
+  /** Packets that a worker has: more than its rings take, for the others to be in its hands. Default: 4096 for each queue of each NIC. */
+  readonly packetsPerWorker?: number;
+  /** Rings between the workers, and this thread, by name. */
+  readonly rings?: Readonly<Record<string, WorkerRing>>;
+  /** What every worker gets, as a structured clone. */
+  readonly data?: unknown;
+  /** Stops the workers; see `WorkerGroup.stop`. */
+  readonly signal?: AbortSignal;
+  /** Gives memory for the packets, which the group frees. Default: of the kind that the first NIC's packets lie in. */
+  readonly allocateMemory?: (minimumBytes: number) => DmaMemory;
+  /** Check at every burst who owns which packet. Default: whether IXY_CHECK is set to 1. */
+  readonly checked?: boolean;
+}
+
+const PACKETS_PER_QUEUE = 4096;
+const MOST_WORKERS = 254;
+
+/**
+ * Starts workers, which run the default export of `module` (a `WorkerMain`), and resolves once all of them do. NICs need
+ * `NetDevice.lend`; what else is to be set about them stays with this thread, and so do their statistics.
+ *
+ * Throws `ERR_ARGUMENT` for CPUs that this process may not use, and NICs with too few queues; what `lend` and allocating memory
+ * throw; and whatever a worker throws before it runs.
+ */
+export async function runWorkers(
+  nics: readonly NetDevice[],
+  options: WorkersOptions,
+  module: URL,
+): Promise<WorkerGroup> {
+  const { cores, queuesPerWorker = 1, rings = {}, data, signal, checked = checkedByDefault() } = options;
+  checkCores(cores);
+  checkInteger('queuesPerWorker', queuesPerWorker, 1, 64);
+  checkQueues(nics, cores.length * queuesPerWorker);
+  const packets = options.packetsPerWorker ?? PACKETS_PER_QUEUE * queuesPerWorker * Math.max(1, nics.length);
+  checkInteger('packetsPerWorker', packets, 1, 2 ** 20);
+  const allocate = options.allocateMemory ?? defaultAllocator(nics);
+  const members = cores.length + 1;
+  const memory = allocate(PacketPool.memorySize(packets * members, HUGE_PAGE_2_MIB));
+  const pool = new SharedPool(memory, { members, name: 'pool of the workers', checked });
+  try {
+    const shares = createRings(pool, rings);
+    const plan = { nics, queuesPerWorker, pool, rings: shares, module: module.href, data };
+    const group = new WorkerGroup(cores, plan, signal);
+    await group.start();
+    return group;
+  } catch (error) {
+    pool.close();
+    throw error;
+  }
+}
+
+function checkCores(cores: readonly number[]): void {
+  checkInteger('workers', cores.length, 1, MOST_WORKERS);
+  const usable = addon().getAffinity();
+  for (const core of cores) {
+    if (usable.includes(core)) continue;
+    throw new IxyError('ERR_ARGUMENT', `cores must be of those that this process may use: ${usable}, found ${core}`);
+  }
+}
+
+function checkQueues(nics: readonly NetDevice[], needed: number): void {
+  for (const { name, rx, tx, lend } of nics) {
+    if (!lend)
+      throw new IxyError('ERR_DEVICE_UNSUPPORTED', `${name} cannot lend queues to workers; a NIC of ixgbe can`);
+    if (rx.length >= needed && tx.length >= needed) continue;
+    throw new IxyError(
+      'ERR_ARGUMENT',
+      `${name}: the workers need ${needed} queues each way, found ${rx.length} to receive and ${tx.length} to send; ` +
+        `open it with { rxQueues: ${needed}, txQueues: ${needed} }`,
+    );
+  }
+}
+
+function defaultAllocator([nic]: readonly NetDevice[]): (minimumBytes: number) => DmaMemory {
+  if (nic) return allocatorLike(nic.rx[0].pool.memory);
+  throw new IxyError('ERR_ARGUMENT', 'without a NIC, allocateMemory must say where packets lie');
+}

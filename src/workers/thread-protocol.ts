@@ -1,0 +1,27 @@
+/** What a worker's thread is given, and what it says. */
+import type { LentQueues } from '../drivers/loan.ts';
+import type { PoolShare } from '../memory/shared-pool.ts';
+import type { RingShares } from './rings.ts';
+
+/** Word of `control`: not 0 once the worker shall end. */
+export const STOP = 0;
+
+/** The thread's `workerData`. */
+export interface ThreadOrders {
+  /** URL of the user's module. */
+  readonly module: string;
+  readonly index: number;
+  readonly core: number;
+  readonly pool: PoolShare;
+  readonly rings: RingShares;
+  /** One for each NIC. */
+  readonly queues: readonly LentQueues[];
+  readonly data: unknown;
+  /** In a SharedArrayBuffer. */
+  readonly control: Int32Array;
+}
+
+/** The worker has its queues, and its module has been called. */
+export const RUNNING = 'running';
+/** The order to end; `control` says so too, for who never returns to the event loop. */
+export const END = 'end';

@@ -1,0 +1,107 @@
+/** Workers that share NICs and packets. */
+import { EventEmitter } from 'node:events';
+import { IxyError } from '../errors.ts';
+import type { MultiRingConsumer } from '../memory/multi-producer-ring.ts';
+import type { RingConsumer, RingProducer } from '../memory/packet-ring.ts';
+import type { SharedPool } from '../memory/shared-pool.ts';
+import { memberOf, RingEnds } from './rings.ts';
+import { Worker, type WorkerEnd, type WorkerPlan } from './worker.ts';
+
+export interface WorkerGroupEvents {
+  /** A worker died. Its queues have been stopped, its packets are free; the others go on. */
+  died: [WorkerEnd];
+}
+
+/** How long a worker that was asked to end may take until it is terminated. */
+const PATIENCE_MILLISECONDS = 2000;
+
+/** What `runWorkers` resolves to. Whoever has it calls `stop` before the NICs are closed. */
+export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
+  readonly workers: readonly Worker[];
+  /** The packets of all workers, and of this thread, which is member 0; worker `i` is member `i + 1`. */
+  readonly pool: SharedPool;
+  readonly #rings: RingEnds;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = (): void => void this.stop();
+  #stopping: Promise<readonly WorkerEnd[]> | undefined;
+
+  /** For `runWorkers`. */
+  constructor(cores: readonly number[], plan: WorkerPlan, signal: AbortSignal | undefined) {
+    super();
+    this.workers = cores.map((core, index) => new Worker(index, core, plan));
+    this.pool = plan.pool;
+    this.#rings = new RingEnds(plan.rings, plan.pool.view(memberOf('main')), memberOf('main'));
+    this.#signal = signal;
+  }
+
+  /** For `runWorkers`: starts all workers, or none. */
+  async start(): Promise<void> {
+    this.#signal?.throwIfAborted();
+    this.#signal?.addEventListener('abort', this.#onAbort);
+    try {
+      await Promise.all(this.workers.map((worker) => this.#start(worker)));
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Resolves when no worker runs any more, to how each of them ended the last time. */
+  get ended(): Promise<readonly WorkerEnd[]> {
+    return this.#allEnded();
+  }
+
+  /** Starts a worker again that has ended, with the same queues and rings. Throws `ERR_ARGUMENT`, `ERR_CLOSED`. */
+  async restart(index: number): Promise<void> {
+    if (this.#stopping) throw new IxyError('ERR_CLOSED', 'the workers have been stopped');
+    const worker = this.workers[index];
+    if (!worker) throw new IxyError('ERR_ARGUMENT', `there are ${this.workers.length} workers, found ${index}`);
+    await this.#start(worker);
+  }
+
+  /**
+   * Asks all workers to end, and terminates those that do not within 2 seconds; then the pool is closed. The NICs stay open, and
+   * may lend their queues again. Idempotent.
+   */
+  stop(): Promise<readonly WorkerEnd[]> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** This thread's end of a ring of `WorkersOptions.rings`. Throws `ERR_ARGUMENT` if it has none there. */
+  producer(ring: string): RingProducer {
+    return this.#rings.producer(ring);
+  }
+
+  consumer(ring: string): RingConsumer | MultiRingConsumer {
+    return this.#rings.consumer(ring);
+  }
+
+  async #start(worker: Worker): Promise<void> {
+    await worker.start();
+    void worker.ended.then((end) => {
+      if (end.state === 'died' && !this.#stopping) this.emit('died', end);
+    });
+  }
+
+  async #allEnded(): Promise<readonly WorkerEnd[]> {
+    for (;;) {
+      const ends = await Promise.all(this.workers.map((worker) => worker.ended));
+      if (this.workers.every(({ state }) => state === 'ended' || state === 'died')) return ends;
+    }
+  }
+
+  async #stop(): Promise<readonly WorkerEnd[]> {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    for (const worker of this.workers) worker.ask();
+    const timer = setTimeout(() => {
+      for (const worker of this.workers) void worker.terminate();
+    }, PATIENCE_MILLISECONDS);
+    try {
+      return await this.#allEnded();
+    } finally {
+      clearTimeout(timer);
+      this.pool.close();
+    }
+  }
+}

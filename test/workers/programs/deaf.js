@@ -1,0 +1,4 @@
+/** Never returns, and never looks whether it shall. */
+export default function deaf() {
+  for (;;);
+}

@@ -1,0 +1,2 @@
+/** No worker's module: it exports nothing by default. */
+export const main = undefined;
