@@ -34,6 +34,12 @@ export function servedIxgbe(): ServedDevice {
   return device;
 }
 
+export function servedVirtio(): ServedDevice {
+  const device = ServedDevice.create('virtio', {});
+  device.model.wire = new LoopbackWire();
+  return device;
+}
+
 export interface ServerEnd {
   readonly connection: Connection;
   readonly socket: number;
