@@ -41,14 +41,34 @@ export const NET_HEADER = {
   CHECKSUM_START: 6, // 16, from the packet's begin
   CHECKSUM_OFFSET: 8, // 16, from CHECKSUM_START
   NUMBER_OF_BUFFERS: 10, // 16; absent in legacy devices without MRG_RXBUF
+  HASH_VALUE: 12, // 32, with HASH_REPORT, as the two below
+  HASH_REPORT: 16, // 16: what it is a hash of
+  PADDING: 18, // 16
 } as const;
 export const NET_HEADER_BYTES = 12;
 export const NET_HEADER_LEGACY_BYTES = 10;
+/** With HASH_REPORT. */
+export const NET_HEADER_HASH_BYTES = 20;
 /** The checksum is that of the pseudo header only, and must be completed from CHECKSUM_START on. */
 export const NET_HEADER_NEEDS_CHECKSUM = 1;
 /** The device has checked the checksum. */
 export const NET_HEADER_DATA_VALID = 2;
 export const GSO_NONE = 0;
+
+// What is hashed, and what a hash is of (5.1.6.4.3).
+export const HASH_TYPE_IPV4 = 1 << 0;
+export const HASH_TYPE_TCPV4 = 1 << 1;
+export const HASH_TYPE_UDPV4 = 1 << 2;
+export const HASH_TYPE_IPV6 = 1 << 3;
+export const HASH_TYPE_TCPV6 = 1 << 4;
+export const HASH_TYPE_UDPV6 = 1 << 5;
+export const HASH_REPORT_NONE = 0;
+export const HASH_REPORT_IPV4 = 1;
+export const HASH_REPORT_TCPV4 = 2;
+export const HASH_REPORT_UDPV4 = 3;
+export const HASH_REPORT_IPV6 = 4;
+export const HASH_REPORT_TCPV6 = 5;
+export const HASH_REPORT_UDPV6 = 6;
 
 // The control queue (5.1.6.5): class and command, data, and an acknowledgement that the device writes.
 export const CONTROL_OK = 0;
@@ -74,5 +94,12 @@ export const CONTROL = {
   ANNOUNCE_ACKNOWLEDGE: [3, 0],
   /** Pairs in use: 16 bits. With MQ. */
   QUEUE_PAIRS_SET: [4, 0],
+  /**
+   * Hash types in 32 bits; in 16 bits each the table's mask, the queue of what has no hash, the table, and the transmit
+   * queues in use; the key's length in 8 bits, and the key. With RSS, in place of the one above.
+   */
+  RSS_CONFIG: [4, 1],
+  /** Hash types in 32 bits, 8 bytes of nothing, the key's length in 8 bits, and the key. With HASH_REPORT. */
+  HASH_CONFIG: [4, 2],
 } as const satisfies Record<string, readonly [number, number]>;
 export type ControlName = keyof typeof CONTROL;

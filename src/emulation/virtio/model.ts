@@ -13,6 +13,7 @@ import type { VirtioNetFault } from './faults.ts';
 import { Negotiation } from './negotiation.ts';
 import { Control } from './net/control.ts';
 import { ReceiveFilter } from './net/filter.ts';
+import type { RssTable } from './net/hash-commands.ts';
 import { Link } from './net/link.ts';
 import { NetConfig } from './net/net-config.ts';
 import { Steering } from './net/steering.ts';
@@ -91,6 +92,8 @@ export class VirtioNetModel implements DeviceModel<VirtioNetFault, VirtioNetRule
       setMac: (mac) => this.#setMac(mac),
       setPairs: (pairs) => this.#setPairs(pairs),
       maximumPairs: setup.queuePairs,
+      setRss: (pairs, needed, table) => this.#setRss(pairs, needed, table),
+      setHash: (types, key) => this.#steering.hash.configure(types, key),
       announced: () => this.#link.acknowledge(),
     });
     this.#bars = new Bars(this.#parts(), watcher);
@@ -237,7 +240,13 @@ export class VirtioNetModel implements DeviceModel<VirtioNetFault, VirtioNetRule
 
   #setPairs(pairs: number): boolean {
     if (!this.#traffic.hasPairs(pairs)) return false;
-    this.#steering.pairs = pairs;
+    this.#steering.steerAutomatically(pairs);
+    return true;
+  }
+
+  #setRss(pairs: number, needed: number, table: RssTable): boolean {
+    if (!this.#traffic.hasPairs(needed)) return false;
+    this.#steering.steerByTable(pairs, table);
     return true;
   }
 

@@ -32,9 +32,9 @@ export class Negotiation {
     return hasFeature(this.features, name);
   }
 
-  /** Pairs of queues that can be set up: all only with MQ (5.1.2). */
+  /** Pairs of queues that can be set up: all only with MQ or RSS (5.1.2). */
   get pairs(): number {
-    return this.has('MQ') ? this.#context.setup.queuePairs : 1;
+    return this.has('MQ') || this.has('RSS') ? this.#context.setup.queuePairs : 1;
   }
 
   /** Queues that can be set up: the pairs', and behind them the control queue. */

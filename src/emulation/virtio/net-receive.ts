@@ -3,6 +3,7 @@ import { type FeatureSet, hasFeature } from '../../datasheet/virtio/features.ts'
 import { NET_HEADER_BYTES } from '../../datasheet/virtio/net.ts';
 import { ChainScatterer } from './chain-scatterer.ts';
 import type { DeviceQueue, QueueContext } from './device-queue.ts';
+import type { PacketHash } from './net/packet-hash.ts';
 import { netHeaderBytes } from './net-header.ts';
 import { type ChecksumReport, ReceiveChecksum } from './receive-checksum.ts';
 import { ReceiveInspector } from './receive-inspector.ts';
@@ -14,6 +15,8 @@ export interface NetReceiveSettings {
   readonly maximumFrame: number;
   /** What the device tells of checksums that it finds to be right, with GUEST_CSUM. Default 'valid'. */
   readonly checksums?: ChecksumReport;
+  /** The hash of the frame that is stored, with HASH_REPORT. Default: none. */
+  readonly hash?: Readonly<PacketHash>;
 }
 
 export class NetReceive {
@@ -25,9 +28,10 @@ export class NetReceive {
   tooLarge = 0;
   readonly #headerBytes: number;
   readonly #merges: boolean;
-  /** The header as words: flags, gso_type, hdr_len; gso_size, csum_start; csum_offset, num_buffers. */
-  readonly #header = new Int32Array(NET_HEADER_BYTES / 4);
-  readonly #headerAsBytes = new Uint8Array(this.#header.buffer);
+  /** The header as words: flags, gso_type, hdr_len; gso_size, csum_start; csum_offset, num_buffers; hash_value; hash_report. */
+  readonly #header: Int32Array;
+  readonly #headerAsBytes: Uint8Array;
+  readonly #hash: Readonly<PacketHash> | undefined;
   readonly #scatterer = new ChainScatterer();
   readonly #checksum: ReceiveChecksum;
   readonly #inspector: ReceiveInspector | undefined;
@@ -36,6 +40,9 @@ export class NetReceive {
     const { features, checksums = 'valid' } = settings;
     this.queue = queue;
     this.#headerBytes = netHeaderBytes(features);
+    this.#header = new Int32Array(Math.ceil(this.#headerBytes / 4));
+    this.#headerAsBytes = new Uint8Array(this.#header.buffer);
+    this.#hash = hasFeature(features, 'HASH_REPORT') ? settings.hash : undefined;
     this.#merges = hasFeature(features, 'MRG_RXBUF');
     this.#checksum = new ReceiveChecksum(
       hasFeature(features, 'GUEST_CSUM') ? checksums : 'none',
@@ -119,7 +126,11 @@ export class NetReceive {
     header[0] = flags;
     header[1] = start << 16;
     header[2] = field | (buffers << 16);
-    if (this.#headerBytes === NET_HEADER_BYTES && this.#scatterer.writeWords(header)) return;
+    if (this.#hash) {
+      header[3] = this.#hash.value;
+      header[4] = this.#hash.report;
+    }
+    if (this.#headerBytes >= NET_HEADER_BYTES && this.#scatterer.writeWords(header)) return;
     this.#scatterer.write(this.#headerAsBytes, 0, this.#headerBytes);
   }
 }

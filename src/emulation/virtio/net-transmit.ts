@@ -1,6 +1,6 @@
 /** The transmit side of one queue (virtio 1.2, section 5.1.6.2): from chains to the wire. */
 import { type FeatureSet, hasFeature } from '../../datasheet/virtio/features.ts';
-import { NET_HEADER, NET_HEADER_BYTES, NET_HEADER_NEEDS_CHECKSUM } from '../../datasheet/virtio/net.ts';
+import { NET_HEADER, NET_HEADER_HASH_BYTES, NET_HEADER_NEEDS_CHECKSUM } from '../../datasheet/virtio/net.ts';
 import { write16 } from '../../packets/bytes.ts';
 import { internetChecksum, udpChecksum } from '../../packets/checksum.ts';
 import type { FrameSink } from '../wire.ts';
@@ -27,7 +27,7 @@ export class NetTransmit {
   readonly #headerBytes: number;
   readonly #maximum: number;
   readonly #completes: boolean;
-  readonly #header = new ChainGatherer(NET_HEADER_BYTES);
+  readonly #header = new ChainGatherer(NET_HEADER_HASH_BYTES);
   readonly #frame: ChainGatherer;
   readonly #inspector: TransmitInspector | undefined;
 

@@ -80,7 +80,14 @@ const LEGACY_FEATURES: readonly FeatureName[] = [
   'ANY_LAYOUT',
   'EVENT_IDX',
 ];
-const MODERN_FEATURES: readonly FeatureName[] = ['VERSION_1', 'RING_PACKED', 'IN_ORDER', 'SPEED_DUPLEX'];
+const MODERN_FEATURES: readonly FeatureName[] = [
+  'VERSION_1',
+  'RING_PACKED',
+  'IN_ORDER',
+  'HASH_REPORT',
+  'RSS',
+  'SPEED_DUPLEX',
+];
 
 /** Everything that a device with these options can offer. */
 function knownFeatures({ kind = 'transitional', queuePairs = 1, accessPlatform = false }: VirtioNetOptions) {

@@ -65,6 +65,13 @@ export const DEVICE_RULES = {
   'control.vlan': broken('5.1.6.5.3', 'a VLAN id is 0 to 4095'),
   'control.pairs': broken('5.1.6.5.6.1', 'the queue pairs in use are 1 up to what the device has'),
   'control.pairs-not-enabled': broken('5.1.6.5.6.1', 'queues must be set up before they are taken into use'),
+  'control.hash-types': broken('5.1.6.5.7.2', 'only hash types that the device supports may be asked for'),
+  'control.hash-key': broken('5.1.6.5.7.2', 'a key must not be longer than rss_max_key_size'),
+  'control.rss-table': broken(
+    '5.1.6.5.7.2',
+    'a table has a power of two of entries, and not more than rss_max_indirection_table_length',
+  ),
+  'control.rss-queue': broken('5.1.6.5.7.2', 'a table names only queues that the device has'),
   'tx.pair-unused': broken('5.1.6.5.6.1', 'packets must be queued only on queues that are in use'),
 } as const satisfies Readonly<Record<string, RuleText>>;
 

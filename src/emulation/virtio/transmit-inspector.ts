@@ -36,7 +36,7 @@ export class TransmitInspector {
     const segmentation = header[at + NET_HEADER.GSO_TYPE];
     if (segmentation !== GSO_NONE && !this.#segments) this.#record('tx.gso', `gso_type ${segmentation}`);
     const buffers = at + NET_HEADER.NUMBER_OF_BUFFERS;
-    if (this.#headerBytes === NET_HEADER_BYTES && (header[buffers] | header[buffers + 1]) !== 0) {
+    if (this.#headerBytes >= NET_HEADER_BYTES && (header[buffers] | header[buffers + 1]) !== 0) {
       this.#record('tx.num-buffers', `${header[buffers] | (header[buffers + 1] << 8)}`);
     }
   }

@@ -9,7 +9,7 @@ import {
   RX_STATUS_VLAN,
 } from '../../../src/datasheet/ixgbe/descriptors.ts';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
-import { PacketHeaders } from '../../../src/emulation/ixgbe/receive/packet-headers.ts';
+import { PacketHeaders } from '../../../src/emulation/packet-headers.ts';
 import { addressHigh, addressLow } from '../../../src/memory/dma-memory.ts';
 import { packet, SCTP, TCP, UDP } from './packets.ts';
 import { frameTo, type Lab, MAC, RING, RingMemory, startLab } from './test-driver.ts';

@@ -4,7 +4,7 @@ import { RX_STATUS_FLOW_DIRECTOR } from '../../../src/datasheet/ixgbe/descriptor
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
 import { extract } from '../../../src/datasheet/registers.ts';
 import { Flow } from '../../../src/emulation/ixgbe/receive/flow.ts';
-import { PacketHeaders } from '../../../src/emulation/ixgbe/receive/packet-headers.ts';
+import { PacketHeaders } from '../../../src/emulation/packet-headers.ts';
 import { addressBytes, type PacketFields, packet, TCP, UDP } from './packets.ts';
 import { frameTo, type Lab, MAC, startLab } from './test-driver.ts';
 

@@ -12,6 +12,7 @@ import { CONTROL } from '../../../src/datasheet/virtio/net.ts';
 import { LEGACY, NO_VECTOR } from '../../../src/datasheet/virtio/pci.ts';
 import { VIRTIO_CAPABILITIES, WINDOW_DATA } from '../../../src/emulation/virtio/pci/config.ts';
 import { DEVICE_RULES, VIRTIO_NET_RULES } from '../../../src/emulation/virtio/rules.ts';
+import { hashConfig, rssConfig } from './hash-data.ts';
 import { frameTo, type Lab, legacyLab, MAC, modernLab } from './test-driver.ts';
 import type { ModernInterface } from './test-interfaces.ts';
 
@@ -92,7 +93,7 @@ const SCENARIOS: Readonly<Record<DeviceRule, () => Lab>> = {
   }),
 
   'features.not-offered': begun(({ driver }) => {
-    expect(driver.agree(featureSet(['VERSION_1', 'RSS']))).toBe(false);
+    expect(driver.agree(featureSet(['VERSION_1', 'RING_RESET']))).toBe(false);
   }),
   'features.dependency': begun(({ driver }) => {
     expect(driver.agree(featureSet(['VERSION_1', 'CTRL_RX']))).toBe(false);
@@ -178,6 +179,10 @@ const SCENARIOS: Readonly<Record<DeviceRule, () => Lab>> = {
     expect(driver.control('QUEUE_PAIRS_SET', [2, 0])).toBe(1);
     return { driver, ...lab };
   },
+  'control.hash-types': commanding(CONTROL.HASH_CONFIG, hashConfig({ types: 1 << 6 })),
+  'control.hash-key': commanding(CONTROL.HASH_CONFIG, hashConfig({ key: new Array(41).fill(1) })),
+  'control.rss-table': commanding(CONTROL.RSS_CONFIG, rssConfig({ table: [0, 0, 0] })),
+  'control.rss-queue': commanding(CONTROL.RSS_CONFIG, rssConfig({ table: [0, 2] }), { queuePairs: 2 }),
   'tx.pair-unused': running(({ driver }) => driver.transmit(frameTo(MAC), 1), { queuePairs: 2 }),
 };
 
@@ -197,7 +202,7 @@ describe('strict mode catches', () => {
     const ports = device.bar(0);
     driver.face.accept(featureSet(['MAC']));
     driver.begin();
-    driver.face.accept(featureSet(['RSS', 'CTRL_RX', 'GUEST_TSO4']));
+    driver.face.accept(featureSet(['RING_RESET', 'CTRL_RX', 'GUEST_TSO4']));
     driver.setUpQueue(0);
     driver.face.kick(0);
     driver.add(STATUS_FEATURES_OK);

@@ -12,7 +12,12 @@ import {
   STATUS_DRIVER_OK,
   STATUS_FEATURES_OK,
 } from '../../../src/datasheet/virtio/features.ts';
-import { CONTROL, type ControlName, NET_HEADER_BYTES } from '../../../src/datasheet/virtio/net.ts';
+import {
+  CONTROL,
+  type ControlName,
+  NET_HEADER_BYTES,
+  NET_HEADER_HASH_BYTES,
+} from '../../../src/datasheet/virtio/net.ts';
 import { type EmulatedDeviceOptions, EmulatedPciDevice } from '../../../src/emulation/emulated-device.ts';
 import { CallbackWire } from '../../../src/emulation/wires/index.ts';
 import type { PciDevice } from '../../../src/pci/pci-device.ts';
@@ -98,6 +103,7 @@ export class TestDriver<Interface extends TestInterface = TestInterface> {
   }
 
   get headerBytes(): number {
+    if (hasFeature(this.features, 'HASH_REPORT')) return NET_HEADER_HASH_BYTES;
     return !this.face.legacy || hasFeature(this.features, 'MRG_RXBUF') ? NET_HEADER_BYTES : 10;
   }
 
@@ -108,8 +114,13 @@ export class TestDriver<Interface extends TestInterface = TestInterface> {
 
   /** Frames received by pair `pair` since the last call. */
   receive(pair = 0): Uint8Array[] {
+    return this.receiveRaw(pair).map((written) => written.slice(this.headerBytes));
+  }
+
+  /** The same with their headers. */
+  receiveRaw(pair = 0): Uint8Array[] {
     const queue = this.queues[2 * pair];
-    const frames = queue.used().map(({ written }) => written.slice(this.headerBytes));
+    const frames = queue.used().map(({ written }) => written.slice());
     for (let i = 0; i < frames.length; i++) queue.offerBuffer();
     return frames;
   }

@@ -112,6 +112,10 @@ export class ModernInterface implements TestInterface {
     return this.#bar.read16(netConfig.offset + offset);
   }
 
+  config32(offset: number): number {
+    return this.#bar.read32(netConfig.offset + offset);
+  }
+
   configVector(vector: number): number {
     this.write('CONFIG_MSIX_VECTOR', 2, vector);
     return this.read('CONFIG_MSIX_VECTOR', 2);

@@ -18,12 +18,12 @@ import {
 } from '../../../datasheet/ixgbe/descriptors.ts';
 import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
 import { IP_PROTOCOL_TCP, IP_PROTOCOL_UDP } from '../../../packets/ip.ts';
+import { NONE, PacketHeaders } from '../../packet-headers.ts';
 import type { ModelContext } from '../context.ts';
 import { CHECKSUM_ERRORS, FLOW_HITS, FLOW_MISSES, type Traffic } from '../statistics.ts';
 import type { TimeStamps } from '../time/time-stamps.ts';
 import { EtherTypeFilters } from './ether-type-filters.ts';
 import { FlowDirector } from './flow-director.ts';
-import { NONE, PacketHeaders } from './packet-headers.ts';
 import type { ReceiveReport } from './receive-report.ts';
 import { checkChecksums } from './received-checksums.ts';
 import { Rss } from './rss.ts';

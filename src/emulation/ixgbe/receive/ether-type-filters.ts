@@ -2,8 +2,8 @@
 import { RX_PACKET_TYPE_SHIFT, RX_TYPE_ETYPE_FILTER } from '../../../datasheet/ixgbe/descriptors.ts';
 import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
 import { extract } from '../../../datasheet/registers.ts';
+import { NONE } from '../../packet-headers.ts';
 import type { ModelContext } from '../context.ts';
-import { NONE } from './packet-headers.ts';
 
 const { ETQF, ETQS } = ixgbe;
 const { ETYPE, IEEE_1588, FILTER_ENABLE } = ETQF.bits;

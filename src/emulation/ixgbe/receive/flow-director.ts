@@ -6,11 +6,11 @@
 import { FDIR_ADD, FDIR_IDLE, FDIR_QUERY, FDIR_REMOVE } from '../../../datasheet/ixgbe/flow-director.ts';
 import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
 import { extract, insert } from '../../../datasheet/registers.ts';
+import { NONE, type PacketHeaders } from '../../packet-headers.ts';
 import { MICROSECOND } from '../../timers.ts';
 import type { ModelContext } from '../context.ts';
 import { FLOW_IPV6, FLOW_L4_TYPE, Flow, type FlowMask } from './flow.ts';
 import { type FlowFilter, FlowTable } from './flow-table.ts';
-import { NONE, type PacketHeaders } from './packet-headers.ts';
 
 const INITIALISATION_TIME = 10 * MICROSECOND;
 /** Perfect filters in 64 KiB of packet buffer; PBALLOC doubles it. Of the others, four times as many fit. */

@@ -1,6 +1,6 @@
 /** What Flow Director sees of a packet, or a filter asks for (datasheet rev 3.4, section 7.1.2.7). */
 import { IP_PROTOCOL_TCP, IP_PROTOCOL_UDP } from '../../../packets/ip.ts';
-import { IP_PROTOCOL_SCTP, NONE, type PacketHeaders } from './packet-headers.ts';
+import { IP_PROTOCOL_SCTP, NONE, type PacketHeaders } from '../../packet-headers.ts';
 
 /** Kinds of flows: the two bits of FDIRCMD.L4TYPE, and IPV6 above them. */
 const FLOW_UDP = 1;

@@ -4,6 +4,7 @@
  */
 import { RX_STATUS_INEXACT, RX_STATUS_VLAN, RX_WB_VLAN_SHIFT } from '../../../datasheet/ixgbe/descriptors.ts';
 import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
+import { NONE } from '../../packet-headers.ts';
 import type { FrameSink } from '../../wire.ts';
 import type { ModelContext } from '../context.ts';
 import { frameCheckSequence } from '../crc32.ts';
@@ -26,7 +27,6 @@ import {
 import type { TimeStamps } from '../time/time-stamps.ts';
 import { ACCEPTED, AddressFilter, BROADCAST, INEXACT, MULTICAST } from './address-filter.ts';
 import { Classifier } from './classifier.ts';
-import { NONE } from './packet-headers.ts';
 import { PauseFrames } from './pause-frames.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import { connectReceiveRegisters } from './receive-registers.ts';

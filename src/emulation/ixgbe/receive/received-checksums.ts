@@ -8,8 +8,8 @@ import {
 } from '../../../datasheet/ixgbe/descriptors.ts';
 import { internetChecksum, pseudoHeaderSum4, pseudoHeaderSum6, sumBytes } from '../../../packets/checksum.ts';
 import { IP_PROTOCOL_UDP } from '../../../packets/ip.ts';
+import { IP_PROTOCOL_SCTP, NONE, type PacketHeaders } from '../../packet-headers.ts';
 import { crc32c } from '../crc32.ts';
-import { IP_PROTOCOL_SCTP, NONE, type PacketHeaders } from './packet-headers.ts';
 
 const UDP_HEADER = 8;
 const SCTP_CHECKSUM = 8;

@@ -13,9 +13,9 @@ import {
 } from '../../../datasheet/ixgbe/descriptors.ts';
 import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
 import { IP_PROTOCOL_TCP, IP_PROTOCOL_UDP } from '../../../packets/ip.ts';
+import { NONE, type PacketHeaders } from '../../packet-headers.ts';
+import { Toeplitz } from '../../toeplitz.ts';
 import type { ModelContext } from '../context.ts';
-import { NONE, type PacketHeaders } from './packet-headers.ts';
-import { Toeplitz } from './toeplitz.ts';
 
 const { MRQC, RETA, RSSRK, RXCSUM } = ixgbe;
 const { TCP_IPV4, IPV4, TCP_IPV6, IPV6, UDP_IPV4, UDP_IPV6 } = MRQC.bits;

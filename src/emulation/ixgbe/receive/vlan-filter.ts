@@ -1,8 +1,8 @@
 /** The VLAN filter (datasheet rev 3.4, section 7.1.1.2): with VLNCTRL.VFE, tagged frames pass if VFTA lists their VLAN. */
 import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
 import { extract } from '../../../datasheet/registers.ts';
+import { NONE } from '../../packet-headers.ts';
 import type { ModelContext } from '../context.ts';
-import { NONE } from './packet-headers.ts';
 
 const { VLNCTRL, VFTA } = ixgbe;
 const { VET, CFI, CFIEN, VFE } = VLNCTRL.bits;

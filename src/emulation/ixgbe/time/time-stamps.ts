@@ -5,8 +5,8 @@
 import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
 import { extract, type Register } from '../../../datasheet/registers.ts';
 import { IP_PROTOCOL_UDP } from '../../../packets/ip.ts';
+import { NONE, type PacketHeaders } from '../../packet-headers.ts';
 import type { ModelContext } from '../context.ts';
-import { NONE, type PacketHeaders } from '../receive/packet-headers.ts';
 import type { SystemTime } from './system-time.ts';
 
 const { TSYNCRXCTL, TSYNCTXCTL, RXSTMPL, RXSTMPH, TXSTMPL, TXSTMPH, RXMTRL } = ixgbe;

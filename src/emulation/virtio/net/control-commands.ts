@@ -3,6 +3,7 @@ import type { FeatureName } from '../../../datasheet/virtio/features.ts';
 import { CONTROL, type ControlName } from '../../../datasheet/virtio/net.ts';
 import type { VirtioNetRule } from '../rules.ts';
 import { type FilterSwitch, type ReceiveFilter, SWITCHES } from './filter.ts';
+import { configureHash, configureRss, type RssTable } from './hash-commands.ts';
 
 const MAC_BYTES = 6;
 const COUNT_BYTES = 4;
@@ -16,6 +17,10 @@ export interface ControlTarget {
   /** Takes 1 … `maximumPairs` pairs into use; false if not all of their queues are set up. */
   setPairs(pairs: number): boolean;
   readonly maximumPairs: number;
+  /** Steers by a table, and takes `pairs` to send by; false if not all queues of the first `needed` pairs are set up. */
+  setRss(pairs: number, needed: number, table: RssTable): boolean;
+  /** Hashes packets of these types from now on. */
+  setHash(types: number, key: Uint8Array): void;
   /** The driver has announced itself. */
   announced(): void;
 }
@@ -134,6 +139,8 @@ const COMMANDS: readonly ControlCommand[] = [
     },
   },
   { name: 'QUEUE_PAIRS_SET', feature: 'MQ', length: 2, run: setPairs },
+  { name: 'RSS_CONFIG', feature: 'RSS', length: undefined, run: configureRss },
+  { name: 'HASH_CONFIG', feature: 'HASH_REPORT', length: undefined, run: configureHash },
 ];
 
 const BY_CODE = new Map(COMMANDS.map((command) => [code(CONTROL[command.name]), command]));

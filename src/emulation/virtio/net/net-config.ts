@@ -4,6 +4,8 @@ import { DUPLEX_FULL, NET_CONFIG, NET_CONFIG_BYTES, SPEED_UNKNOWN } from '../../
 import type { AccessBytes } from '../../device-model.ts';
 import type { VirtioContext } from '../context.ts';
 import { FieldSpace, type FieldWatcher, type RegisterField } from '../pci/field-space.ts';
+import { RSS_TABLE_ENTRIES } from './hash-commands.ts';
+import { HASH_KEY_BYTES, HASH_TYPES } from './packet-hash.ts';
 
 const MAC_BYTES = 6;
 const DUPLEX_UNKNOWN = 0xff;
@@ -63,18 +65,23 @@ export class NetConfig {
   reset(): void {
     const { mac, queuePairs, mtu } = this.#context.setup;
     this.setMac(mac);
-    this.#put('MQ', () => this.#view.setUint16(NET_CONFIG.MAX_QUEUE_PAIRS, queuePairs, true));
-    this.#put('MTU', () => this.#view.setUint16(NET_CONFIG.MTU, mtu, true));
+    this.#put(['MQ', 'RSS'], () => this.#view.setUint16(NET_CONFIG.MAX_QUEUE_PAIRS, queuePairs, true));
+    this.#put(['MTU'], () => this.#view.setUint16(NET_CONFIG.MTU, mtu, true));
+    this.#put(['RSS', 'HASH_REPORT'], () => {
+      this.#view.setUint8(NET_CONFIG.RSS_MAX_KEY_SIZE, HASH_KEY_BYTES);
+      this.#view.setUint32(NET_CONFIG.SUPPORTED_HASH_TYPES, HASH_TYPES, true);
+    });
+    this.#put(['RSS'], () => this.#view.setUint16(NET_CONFIG.RSS_MAX_TABLE_LENGTH, RSS_TABLE_ENTRIES, true));
   }
 
   setMac(mac: Uint8Array): void {
-    this.#put('MAC', () => this.#bytes.set(mac, NET_CONFIG.MAC));
+    this.#put(['MAC'], () => this.#bytes.set(mac, NET_CONFIG.MAC));
   }
 
   /** `status`: bits of NET_STATUS; `speed`: Mbit/s, 0 if unknown. */
   setLink(status: number, speed: number): void {
-    this.#put('STATUS', () => this.#view.setUint16(NET_CONFIG.STATUS, status, true));
-    this.#put('SPEED_DUPLEX', () => {
+    this.#put(['STATUS'], () => this.#view.setUint16(NET_CONFIG.STATUS, status, true));
+    this.#put(['SPEED_DUPLEX'], () => {
       this.#view.setUint32(NET_CONFIG.SPEED, speed || SPEED_UNKNOWN, true);
       this.#view.setUint8(NET_CONFIG.DUPLEX, speed > 0 ? DUPLEX_FULL : DUPLEX_UNKNOWN);
     });
@@ -123,9 +130,9 @@ export class NetConfig {
     judge.record('config.not-offered', { register: spec.name, found: `needs ${spec.features.join(' or ')}` });
   }
 
-  /** A field exists only where its feature is offered. */
-  #put(feature: FeatureName, change: () => void): void {
-    if (!hasFeature(this.#context.setup.offered, feature)) return;
+  /** A field exists only where one of its features is offered. */
+  #put(features: readonly FeatureName[], change: () => void): void {
+    if (!features.some((feature) => hasFeature(this.#context.setup.offered, feature))) return;
     change();
     this.#changed = true;
   }

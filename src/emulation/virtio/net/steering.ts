@@ -1,7 +1,11 @@
 /**
- * Automatic receive steering (virtio 1.2, section 5.1.6.5.6): frames of a flow come in by the pair of queues that the driver
- * sent the flow's last frame by; flows that it never sent anything of are spread by their hash.
+ * Which pair of queues a frame comes in by: either automatic receive steering (virtio 1.2, section 5.1.6.5.6), where frames of
+ * a flow come in by the pair that the driver sent the flow's last frame by, and flows that it never sent anything of are
+ * spread by some hash; or receive side scaling (5.1.6.5.7), by the driver's table.
  */
+import { HASH_REPORT_NONE } from '../../../datasheet/virtio/net.ts';
+import type { RssTable } from './hash-commands.ts';
+import { PacketHash } from './packet-hash.ts';
 
 /** Flows that the device tells apart; flows with the same hash share an entry. */
 const ENTRIES = 1024;
@@ -16,12 +20,27 @@ const UDP = 17;
 export class Steering {
   /** Pairs in use: 1 until the driver sets another number. */
   pairs = 1;
+  /** Of the frame that was steered last. */
+  readonly hash = new PacketHash();
+  #table: RssTable | undefined;
   /** Pair plus one, by hash. */
   readonly #learned = new Uint16Array(ENTRIES);
 
   reset(): void {
-    this.pairs = 1;
+    this.hash.reset();
+    this.steerAutomatically(1);
     this.#learned.fill(UNKNOWN);
+  }
+
+  steerAutomatically(pairs: number): void {
+    this.pairs = pairs;
+    this.#table = undefined;
+  }
+
+  /** `pairs`: those that the driver sends by. */
+  steerByTable(pairs: number, table: RssTable): void {
+    this.pairs = pairs;
+    this.#table = table;
   }
 
   /** The driver has sent this frame by `pair`. */
@@ -31,10 +50,17 @@ export class Steering {
 
   /** The pair that this frame comes in by. */
   choose(bytes: Uint8Array, offset: number, length: number): number {
+    this.hash.find(bytes, offset, length);
+    if (this.#table) return this.#lookUp(this.#table);
     if (this.pairs === 1) return 0;
     const hash = flowHash(bytes, offset, length);
     const known = this.#learned[hash % ENTRIES];
     return known === UNKNOWN || known > this.pairs ? hash % this.pairs : known - 1;
+  }
+
+  #lookUp({ entries, unclassified }: RssTable): number {
+    const { report, value } = this.hash;
+    return report === HASH_REPORT_NONE ? unclassified : entries[value & (entries.length - 1)];
   }
 }
 

@@ -87,7 +87,7 @@ export class Traffic implements FrameSink {
     const { queue } = slot;
     const context = this.#context;
     const { mtu, checksums } = context.setup;
-    const settings = { features, checksums, maximumFrame: mtu + ETHERNET_HEADER + VLAN_TAG };
+    const settings = { features, checksums, hash: this.#steering.hash, maximumFrame: mtu + ETHERNET_HEADER + VLAN_TAG };
     if ((slot.index & 1) === 0) {
       this.#receivers[pair] = queue && new Attached(context, slot, new NetReceive(context, queue, settings));
     } else {
