@@ -8,8 +8,8 @@ import { COMMAND } from '../../src/pci/vfio-user/protocol.ts';
 import { temporaryDirectory } from '../support/process.ts';
 import { ixy, Running } from './command.ts';
 
-function connect(path: string): VfioUserClient {
-  const client = VfioUserClient.open(path);
+function connect(path: string, doorbells = false): VfioUserClient {
+  const client = VfioUserClient.open(path, { doorbells });
   onTestFinished(() => client.close());
   return client;
 }
@@ -42,6 +42,21 @@ describe('ixy serve', () => {
     expect([left, right].map(existsSync)).toEqual([false, false]);
     const [, , ral] = readFileSync(trace, 'utf8').split('\n');
     expect(ral).toMatch(/left\.sock {2} +\d+\.\d{3} ms {2}R {2}RAL\[0\] +0x00000002$/);
+  });
+
+  it('says in the trace where that begins to miss something', async () => {
+    const directory = temporaryDirectory();
+    const [path, trace] = ['nic.sock', 'trace.txt'].map((name) => join(directory, name));
+    const command = new Running(['serve', 'emulated:ixgbe', '-s', path, '--trace', trace]);
+    await command.printed();
+    read32(connect(path, true), REGION.config, 0);
+    command.process.kill('SIGINT');
+    await command.ended;
+    expect(readFileSync(trace, 'utf8').split('\n')).toEqual([
+      expect.stringMatching(/^ +\d+\.\d{3} ms {2}from here on the driver rings doorbells in shared memory/),
+      expect.stringMatching(/ms {2}R {2}config 0x00 vendor +0x10fb8086$/),
+      '',
+    ]);
   });
 
   it('prints JSON, too', async () => {

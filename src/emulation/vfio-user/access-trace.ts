@@ -45,7 +45,7 @@ export class AccessTrace {
   /** Notes the accesses of one device; `label`, unless empty, says which on each line. */
   observer(model: ModelKind, label: string): AccessObserver {
     const names = new RegisterNames(model);
-    const prefix = label === '' ? '' : `${label}  `;
+    const prefix = prefixOf(label);
     return (write, region, offset, bytes, value) => {
       const now = performance.now() - this.#start;
       const access = { names, prefix, write, region, offset, bytes, value };
@@ -58,6 +58,13 @@ export class AccessTrace {
       this.#last = access;
       this.#append(now, access, lineOf(access));
     };
+  }
+
+  /** Notes what happens to a device, other than accesses; `label` as for `observer`. */
+  note(text: string, label: string): void {
+    this.#tellRepeats();
+    this.#last = undefined;
+    this.#append(performance.now() - this.#start, { prefix: prefixOf(label) }, text);
   }
 
   /** Writes what is kept. */
@@ -77,7 +84,7 @@ export class AccessTrace {
     this.#repeats = 0;
   }
 
-  #append(time: number, { prefix }: Told, text: string): void {
+  #append(time: number, { prefix }: Pick<Told, 'prefix'>, text: string): void {
     this.#text += `${`${prefix}${time.toFixed(3).padStart(TIME_WIDTH)} ms  ${text}`.trimEnd()}\n`;
     if (this.#text.length >= BUFFERED) this.#write();
   }
@@ -86,6 +93,10 @@ export class AccessTrace {
     if (this.#text !== '') writeSync(this.#file, this.#text);
     this.#text = '';
   }
+}
+
+function prefixOf(label: string): string {
+  return label === '' ? '' : `${label}  `;
 }
 
 function same(a: Told, b: Told): boolean {
