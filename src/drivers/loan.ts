@@ -38,7 +38,7 @@ export interface QueueLoan {
 
 /** A lent ring: its memory, and where the driver finds itself in it. */
 export interface LentRing {
-  /** Number of the queue in the device. */
+  /** Number of the queue in the port. */
   readonly queue: number;
   /** Index in `LentQueues.rings`, and the ring's place there, in bytes. */
   readonly memory: number;
@@ -49,17 +49,8 @@ export interface LentRing {
 }
 
 export interface LentRxRing extends LentRing {
-  /** Whether the queue writes packets' hashes to the pool. */
-  readonly hash: boolean;
-  /** How it interrupts; undefined if it must be polled. */
-  readonly interrupt: LentInterrupt | undefined;
-}
-
-export interface LentInterrupt {
-  /** The eventfd that it arrives at. */
-  readonly descriptor: number;
-  /** The vector's number in the device. */
-  readonly vector: number;
+  /** The eventfd that its interrupts arrive at; undefined if the queue must be polled. */
+  readonly interrupt: number | undefined;
 }
 
 export interface LentQueues {
@@ -77,6 +68,8 @@ export interface LentQueues {
   readonly rings: readonly MemoryShare[];
   readonly rx: readonly LentRxRing[];
   readonly tx: readonly LentRing[];
+  /** What the driver's two halves tell each other beside. */
+  readonly details: unknown;
 }
 
 /** Queues of another thread's port, as the borrower has them. */

@@ -9,7 +9,6 @@ import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { IxyError } from '../../errors.ts';
 import type { Interrupt, PciInterrupts } from '../../pci/pci-device.ts';
 import { InterruptLine, QueueInterrupt } from '../interrupt-line.ts';
-import type { LentInterrupt } from '../loan.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Registers } from './registers.ts';
 import type { RxQueue } from './rx-queue.ts';
@@ -69,24 +68,21 @@ export class DeviceInterrupts {
   }
 
   /**
-   * Receive queue `index` goes to another thread, where its interrupt goes with it: undefined if other queues, too, have its
-   * vector. Masked. Here the queue has none any more.
+   * Receive queue `index` goes to another thread, and here has no interrupt any more. The eventfd of its vector, which has its
+   * number: undefined if other queues have that vector, too, or there are none.
    */
-  lend(index: number): LentInterrupt | undefined {
+  lend(index: number): number | undefined {
     const queue = this.#rx[index];
     queue.interrupt?.handle(undefined);
     queue.interrupt?.disarm();
     queue.interrupt = undefined;
-    const last = this.#messages.length - 1;
-    const descriptor = this.#messages[index]?.descriptor;
-    if (this.#rx.length > last || descriptor === undefined) return undefined;
-    this.mask(index);
-    return { vector: index, descriptor };
+    return this.#hasOwnVector ? this.#messages[index].descriptor : undefined;
   }
 
-  /** MSI-X: `vector` sends no message any more. */
-  mask(vector: number): void {
-    const { word, mask } = vectorBit(vector);
+  /** Receive queue `index` does not interrupt any more, if its vector is its own. */
+  mask(index: number): void {
+    if (!this.#hasOwnVector) return;
+    const { word, mask } = vectorBit(index);
     this.#registers.write('EIMC_EXT', mask, word);
   }
 
@@ -149,6 +145,11 @@ export class DeviceInterrupts {
       });
     }
     return line;
+  }
+
+  /** Each receive queue has a vector of its own, of the same number. */
+  get #hasOwnVector(): boolean {
+    return this.#messages.length > this.#rx.length;
   }
 
   /** Whom receive queue `index` interrupts: IVAR has two queues a register, and two entries a queue. */

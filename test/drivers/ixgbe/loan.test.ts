@@ -273,7 +273,7 @@ describe('a borrowed queue', () => {
   });
 });
 
-describe('a borrower that dies in the midst of traffic', () => {
+describe('a borrower that dies in the midst of traffic', { timeout: 120_000 }, () => {
   test('harms nobody: its queues are taken back, its packets recovered, and others borrow them, 50 times', async () => {
     const lab = await openLab();
     const traffic = new Traffic(lab);
