@@ -7,6 +7,9 @@ import { PHASES } from './phases/index.ts';
 import type { Recorded, RecordedStep } from './recording.ts';
 import type { Step } from './segment.ts';
 
+/** Steps with fewer writes need not say how many: the rows show it. */
+const MANY = 100;
+
 const INTRODUCTION = `# How Linux brings up an 82599
 
 This page is a recording. Linux's own driver, \`ixgbe\`, unmodified, in a stock Debian kernel, has an 82599 in a virtual
@@ -15,7 +18,7 @@ writes a driver can read here in which order another one does what, beside the d
 beside [ours](driver.md), with which it is [compared](#compared-with-ours) at the end. Nothing here comes from Linux's source:
 what is done is the recording's, what it is for the datasheet's, in our own words.
 
-Some 45,000 accesses are condensed into steps. A row is what happened to a register, or to all of an array: R it was read,
+Tens of thousands of accesses are condensed into steps. A row is what happened to a register, or to all of an array: R it was read,
 W written, RW read and then written. Values are what was written, or read where nothing was written; fields are named unless
 they are 0. Left out are
 
@@ -23,7 +26,7 @@ they are 0. Left out are
 - **SWSM** and **SW_FW_SYNC**, the semaphores (10.5.4) that are taken and given back around each access to the EEPROM, the
   PHY, the I2C bus and the link's registers, which are shared with the other port and with firmware;
 - reads of configuration space, most of which are the kernel's own;
-- how often, and for how long, the driver waited: that is the emulated machine's.
+- how often, and for how long, the driver waited: that is the emulated machine's. So only writes are counted.
 `;
 
 const COMPARISON = `## Compared with ours
@@ -43,18 +46,25 @@ export function linuxPage({ kernel, phases, written }: Recorded, ours: Written):
     `Recorded with Linux ${kernel} and written by \`npm run docs:linux-ixgbe\`; the [judge](judge.md) records again and ` +
     'compares.';
   const steps = Object.entries(PHASES).map(([name, { title, command, about, steps }]) => {
+    const writes = phases[name].reduce((sum, step) => sum + (step.writes ?? 0), 0);
+    const size = writes >= MANY ? [`In all, it takes ${count(writes)}.`] : [];
     const taken = phases[name].map((step, i) => stepText(step, i + 1, steps));
-    return [`## ${title}: \`${command}\``, about, ...taken].join('\n\n');
+    return [`## ${title}: \`${command}\``, [about, ...size].join(' '), ...taken].join('\n\n');
   });
   const explained = explain(compare(written, ours), DIFFERENCES);
   const tables = (['linux', 'ours', 'both'] as const).map((kind) => `${KINDS[kind]}\n\n${comparison(explained[kind])}`);
   return `${[`${INTRODUCTION}\n${made}`, ...steps, COMPARISON, ...tables].join('\n\n')}\n`;
 }
 
-function stepText({ title, rows }: RecordedStep, number: number, steps: readonly Step[]): string {
+function stepText({ title, writes = 0, rows }: RecordedStep, number: number, steps: readonly Step[]): string {
   const step = steps.find((one) => one.title === title);
   if (!step) throw new Error(`no step is called '${title}'; record again`);
-  return [`### ${number}. ${title}`, step.why, ...(rows.length > 0 ? [rowTable(rows)] : [])].join('\n\n');
+  const why = writes >= MANY ? `${step.why} It takes ${count(writes)}.` : step.why;
+  return [`### ${number}. ${title}`, why, ...(rows.length > 0 ? [rowTable(rows)] : [])].join('\n\n');
+}
+
+function count(writes: number): string {
+  return `${writes.toLocaleString('en')} writes`;
 }
 
 function rowTable(rows: readonly Row[]): string {

@@ -23,6 +23,8 @@ export interface Recorded {
 
 export interface RecordedStep {
   readonly title: string;
+  /** How many writes it took. Undefined where that is a matter of chance; reads always are, as waits take them. */
+  readonly writes?: number;
   readonly rows: readonly Row[];
 }
 
@@ -57,6 +59,7 @@ export function condenseRecording({ kernel, phases }: Recording): Recorded {
   const lists = taken.map(({ name, steps }) => {
     const list = steps.map(({ step, accesses }) => ({
       title: step.title,
+      ...((step.comes ?? 'once') === 'once' ? { writes: accesses.filter(({ write }) => write).length } : {}),
       rows: step.unlisted ? [] : condense(accesses, PLACEHOLDERS),
     }));
     return [name, list] as const;

@@ -7,7 +7,8 @@ export const UP: readonly Step[] = [
     title: 'Packet buffers',
     why:
       'Without traffic classes one buffer has all of the memory on the card: 160 KiB to transmit, and 512 KiB to receive, ' +
-      'of which 64 KiB are lent to flow director filters. Frames to transmit are fetched while no more than TXPBTHRESH of it is filled.',
+      'of which 64 KiB are lent to flow director filters. Frames to transmit are fetched while no more than TXPBTHRESH of ' +
+      'it is filled.',
     registers: ['RXPBSIZE', 'TXPBSIZE', 'TXPBTHRESH'],
   },
   shared.FILTERS,
