@@ -14,8 +14,9 @@ interface ServeOptions {
 }
 
 const NOTES = `
-Serves until Ctrl-C; a client that has gone may come again. The socket speaks vfio-user,
-as QEMU 10.1 and newer do. QEMU's memory must be shared for it:
+Serves until Ctrl-C; a client that has gone may come again. The socket speaks vfio-user: to
+ixy it is the port vfio-user:PATH, and to QEMU, 10.1 and newer, a device. QEMU's memory must
+be shared for it:
 
   qemu-system-x86_64 -M q35,memory-backend=m -m 1G \\
     -object memory-backend-memfd,id=m,size=1G,share=on \\

@@ -217,16 +217,23 @@ describe('a port that is served', () => {
     });
   });
 
-  it('must be a NIC that a driver knows', async () => {
+  it.each([
+    ['that no driver knows', 'deviceId: 0x10ed', '', /10ed/],
+    ['without doorbells', '', 'device.doorbells.share = () => {};', /the server has no memory for doorbells/],
+  ])('cannot be an 82599 %s', async (_, options, change, message) => {
     const path = await listening(`
       import { ServedDevice, VfioUserServer } from ${JSON.stringify(resolve('dist/emulation/vfio-user/index.js'))};
-      const device = ServedDevice.create('ixgbe', { deviceId: 0x10ed });
+      const device = ServedDevice.create('ixgbe', { ${options} });
+      ${change}
       const server = new VfioUserServer([{ path: process.argv[1], device }], () => {});
       console.log();
       await server.run(new AbortController().signal);
     `);
     const before = openDescriptors();
-    expect(await failure(open(`vfio-user:${path}`))).toMatchObject({ code: 'ERR_DEVICE_UNSUPPORTED' });
+    expect(await failure(open(`vfio-user:${path}`))).toMatchObject({
+      code: 'ERR_DEVICE_UNSUPPORTED',
+      message: expect.stringMatching(message),
+    });
     while (openDescriptors() > before) await setImmediate();
   });
 });
