@@ -2,6 +2,7 @@
  * The same DMA memory in another thread: what has a descriptor is mapped again there by its number, which is good for the whole
  * process; what lies in a SharedArrayBuffer passes as it is.
  */
+import { fstatSync } from 'node:fs';
 import { IxyError } from '../errors.ts';
 import { addon } from '../native/addon.ts';
 import type { DmaMemory } from './dma-memory.ts';
@@ -13,6 +14,8 @@ export interface MemoryShare {
   readonly pageSize: number;
   /** −1 if `buffer` is there. */
   readonly descriptor: number;
+  /** The number of the file behind the descriptor, which may come to mean another one. */
+  readonly inode: number;
   readonly buffer: SharedArrayBuffer | undefined;
 }
 
@@ -25,16 +28,31 @@ export function shareMemory({ kind, size, pageSize, descriptor, buffer }: DmaMem
       'memory that threads share must have a descriptor, or lie in a SharedArrayBuffer; use allocateHugeMemory or allocatePlainMemory',
     );
   }
-  return { kind, size, pageSize, descriptor: shared ? -1 : descriptor, buffer: shared };
+  if (shared) return { kind, size, pageSize, descriptor: -1, inode: 0, buffer: shared };
+  return { kind, size, pageSize, descriptor, inode: fstatSync(descriptor).ino, buffer: undefined };
 }
 
-/** The memory on this thread; `free` gives back this thread's mapping only. Throws a system error. */
+/** The memory on this thread; `free` gives back this thread's mapping only. Throws `ERR_CLOSED` if its owner has freed it. */
 export function attachMemory(share: MemoryShare): DmaMemory {
   return new AttachedMemory(share, share.buffer ?? mapAgain(share));
 }
 
-function mapAgain({ descriptor, size }: MemoryShare): ArrayBuffer {
+function mapAgain({ descriptor, inode, size }: MemoryShare): ArrayBuffer {
+  if (inodeOf(descriptor) !== inode) {
+    throw new IxyError(
+      'ERR_CLOSED',
+      `${size} bytes of shared memory were freed before this thread had attached to them`,
+    );
+  }
   return addon().mmap(descriptor, size, 0, addon().constants.MAP_SHARED);
+}
+
+function inodeOf(descriptor: number): number | undefined {
+  try {
+    return fstatSync(descriptor).ino;
+  } catch {
+    return undefined;
+  }
 }
 
 class AttachedMemory implements DmaMemory {
