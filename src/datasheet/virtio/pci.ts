@@ -44,8 +44,11 @@ export const COMMON = {
   QUEUE_DESC: 0x20, // 64
   QUEUE_DRIVER: 0x28, // 64
   QUEUE_DEVICE: 0x30, // 64
+  QUEUE_RESET: 0x3a, // 16, with RING_RESET
 } as const;
+/** Least bytes of it, and what it has with all fields. */
 export const COMMON_BYTES = 0x38;
+export const COMMON_ALL_BYTES = 0x3c;
 
 /** Byte offsets of the legacy registers in BAR 0 (4.1.4.10). The two vectors are there only while MSI-X is enabled. */
 export const LEGACY = {

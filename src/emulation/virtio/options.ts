@@ -87,6 +87,7 @@ const MODERN_FEATURES: readonly FeatureName[] = [
   'HASH_REPORT',
   'RSS',
   'SPEED_DUPLEX',
+  'RING_RESET',
 ];
 
 /** Everything that a device with these options can offer. */

@@ -1,7 +1,8 @@
-/** The device's queues as the driver sets them up (virtio 1.2, sections 4.1.4.3, 4.1.4.10 and 4.1.5.1.3). */
+/** The device's queues as the driver sets them up (virtio 1.2, sections 2.6.1, 4.1.4.3, 4.1.4.10 and 4.1.5.1.3). */
 import { STATUS_DRIVER_OK, STATUS_FEATURES_OK } from '../../datasheet/virtio/features.ts';
 import { LEGACY_PAGE, NO_VECTOR } from '../../datasheet/virtio/pci.ts';
 import { splitLayout } from '../../datasheet/virtio/split-ring.ts';
+import { MICROSECOND } from '../timers.ts';
 import type { VirtioContext } from './context.ts';
 import { createDeviceQueue } from './create-device-queue.ts';
 import type { DeviceQueue } from './device-queue.ts';
@@ -9,6 +10,9 @@ import type { Negotiation } from './negotiation.ts';
 import { clearVector, type VectorChoice } from './pci/interrupts.ts';
 import type { VirtioNetRule } from './rules.ts';
 import type { DeviceStatus } from './status.ts';
+
+/** From a write of queue_reset until the queue is reset: the device finishes what it is doing. */
+const RESET_TIME = 10 * MICROSECOND;
 
 /** What the driver says of one queue before it enables it. */
 export interface QueueSlot {
@@ -19,6 +23,10 @@ export interface QueueSlot {
   readonly addresses: Uint32Array;
   /** Once enabled. */
   queue: DeviceQueue | undefined;
+  /** The driver has taken it back, and the device has not let go of it yet. */
+  resetting: boolean;
+  /** It was taken back, and may be set up once more. */
+  taken: boolean;
 }
 
 export class Queues {
@@ -47,6 +55,8 @@ export class Queues {
       choice: { vector: NO_VECTOR, unread: false },
       addresses: new Uint32Array(6),
       queue: undefined,
+      resetting: false,
+      taken: false,
     }));
   }
 
@@ -58,10 +68,8 @@ export class Queues {
   reset(): void {
     this.selected = 0;
     for (const slot of this.slots) {
-      slot.queue = undefined;
-      slot.size = this.#context.setup.queueSize;
-      clearVector(slot.choice);
-      slot.addresses.fill(0);
+      this.#clear(slot);
+      slot.taken = false;
     }
   }
 
@@ -74,7 +82,7 @@ export class Queues {
     else if (slot.queue) judge.record('setup.while-enabled', place);
     else {
       if (!this.#status.has(STATUS_FEATURES_OK)) judge.record('setup.before-features', place);
-      if (this.#status.has(STATUS_DRIVER_OK)) judge.record('setup.after-start', place);
+      if (this.#status.has(STATUS_DRIVER_OK) && !slot.taken) judge.record('setup.after-start', place);
       return slot;
     }
     return undefined;
@@ -97,7 +105,25 @@ export class Queues {
     const slot = this.changing('queue_enable');
     if (!slot) return;
     const address = (part: number): number => slot.addresses[2 * part] + slot.addresses[2 * part + 1] * 2 ** 32;
+    if (slot.taken && slot.choice.unread) this.#record('vector.unread', slot, 'queue_msix_vector');
     this.#create(slot, address(0), address(1), address(2));
+  }
+
+  /** RING_RESET: the driver takes the selected queue back (2.6.1.1), which is then as after a reset of the device. */
+  takeBack(value: number): void {
+    const slot = this.current;
+    const negotiated = this.#negotiation.has('RING_RESET');
+    if (!slot?.queue || value !== 1 || !negotiated) {
+      this.#context.judge.record('setup.reset', { queue: this.selected, found: `${value}` });
+      return;
+    }
+    slot.resetting = true;
+    this.#context.timers.after(RESET_TIME, () => {
+      if (!slot.resetting) return; // the whole device was reset meanwhile
+      this.#clear(slot);
+      slot.taken = true;
+      this.#changed(slot);
+    });
   }
 
   /** The legacy interface: the page that the queue begins at, or 0 to take it away. */
@@ -142,6 +168,14 @@ export class Queues {
   /** What QUEUE_ADDRESS reads as. */
   get page(): number {
     return this.current?.addresses[0] ?? 0;
+  }
+
+  #clear(slot: QueueSlot): void {
+    slot.queue = undefined;
+    slot.resetting = false;
+    slot.size = this.#context.setup.queueSize;
+    clearVector(slot.choice);
+    slot.addresses.fill(0);
   }
 
   #create(slot: QueueSlot, descriptors: number, driver: number, device: number): void {

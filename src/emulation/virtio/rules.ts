@@ -38,6 +38,7 @@ export const DEVICE_RULES = {
     'a queue must not be larger than the device allows, nor have a size that is no size',
   ),
   'setup.disabled': broken('4.1.4.3.2', '0 must not be written to queue_enable'),
+  'setup.reset': broken('4.1.4.3.2', 'queue_reset takes a 1, of a queue that is enabled, with RING_RESET negotiated'),
   'vector.range': broken('4.1.5.1.2.2', 'the MSI-X table has no such vector'),
   'vector.unread': broken('4.1.5.1.2.2', 'a vector must be read back: the device may have refused it'),
   'vector.no-messages': broken('4.1.5.1.2', 'vectors belong to MSI-X, which is not enabled'),

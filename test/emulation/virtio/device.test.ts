@@ -97,7 +97,7 @@ describe('configuration space', () => {
     { mtu: 67 },
     { vectors: 2049 },
     { speed: -1 },
-    { features: ['RING_RESET'] },
+    { features: ['NOTIFICATION_DATA'] },
     { features: ['MQ'] },
     { kind: 'legacy', features: ['VERSION_1'] },
     { without: ['NONSENSE'] },

@@ -93,7 +93,7 @@ const SCENARIOS: Readonly<Record<DeviceRule, () => Lab>> = {
   }),
 
   'features.not-offered': begun(({ driver }) => {
-    expect(driver.agree(featureSet(['VERSION_1', 'RING_RESET']))).toBe(false);
+    expect(driver.agree(featureSet(['VERSION_1', 'NOTIFICATION_DATA']))).toBe(false);
   }),
   'features.dependency': begun(({ driver }) => {
     expect(driver.agree(featureSet(['VERSION_1', 'CTRL_RX']))).toBe(false);
@@ -124,6 +124,10 @@ const SCENARIOS: Readonly<Record<DeviceRule, () => Lab>> = {
   'setup.disabled': agreed(({ driver }) => {
     driver.setUpQueue(0);
     driver.face.write('QUEUE_ENABLE', 2, 0);
+  }),
+  'setup.reset': running(({ driver }) => {
+    driver.face.select(1);
+    driver.face.write('QUEUE_RESET', 2, 0);
   }),
   'vector.range': agreed(({ device, driver }) => {
     device.interrupts.enable(1);

@@ -89,6 +89,7 @@ export class Traffic implements FrameSink {
     const { mtu, checksums } = context.setup;
     const settings = { features, checksums, hash: this.#steering.hash, maximumFrame: mtu + ETHERNET_HEADER + VLAN_TAG };
     if ((slot.index & 1) === 0) {
+      this.#discarded += this.#receivers[pair]?.path.tooLarge ?? 0;
       this.#receivers[pair] = queue && new Attached(context, slot, new NetReceive(context, queue, settings));
     } else {
       this.#transmitters[pair] = queue && new Attached(context, slot, new NetTransmit(context, queue, settings));

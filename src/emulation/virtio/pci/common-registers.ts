@@ -128,6 +128,13 @@ export class CommonRegisters {
         },
       ),
       field('queue_notify_off', COMMON.QUEUE_NOTIFY_OFF, 2, () => queues.current?.index ?? 0),
+      field(
+        'queue_reset',
+        COMMON.QUEUE_RESET,
+        2,
+        () => (queues.current?.resetting ? 1 : 0),
+        (value) => queues.takeBack(value),
+      ),
     ];
   }
 

@@ -14,7 +14,7 @@ import {
   CAPABILITY_ISR,
   CAPABILITY_NOTIFY,
   CAPABILITY_PCI,
-  COMMON_BYTES,
+  COMMON_ALL_BYTES,
   NOTIFY_CAPABILITY_BYTES,
   PCI_CAPABILITY_VENDOR,
 } from '../../../datasheet/virtio/pci.ts';
@@ -43,7 +43,7 @@ export interface Structure {
 
 /** Each queue has a notification address of its own. */
 export const STRUCTURES = {
-  common: { offset: 0x0000, size: COMMON_BYTES },
+  common: { offset: 0x0000, size: COMMON_ALL_BYTES },
   isr: { offset: 0x1000, size: 1 },
   device: { offset: 0x2000, size: NET_CONFIG_BYTES },
   notify: { offset: 0x3000, size: 0x1000 },
