@@ -18,6 +18,8 @@ const ALONE = `taskset ${ONE}`;
 const PINGS = 40;
 /** The driver does something every two seconds, and is done within this time. */
 const QUIET_MILLISECONDS = 300;
+/** A driver that does nothing for so long will not do anything. */
+const LONGEST_MILLISECONDS = 30_000;
 const LOOK_MILLISECONDS = 20;
 
 /** The series of the guest's kernel: '6.1'. Drivers hardly change within one. */
@@ -65,7 +67,11 @@ export async function recordLinux({ guest, nic }: Bench): Promise<Recording> {
 async function quiet(accesses: readonly Access[]): Promise<void> {
   for (let round = 0; round < 2; round++) {
     const before = accesses.length;
-    while (accesses.length === before) await sleep(LOOK_MILLISECONDS);
+    const end = performance.now() + LONGEST_MILLISECONDS;
+    while (accesses.length === before) {
+      if (performance.now() >= end) throw new Error("the driver's timer does not come");
+      await sleep(LOOK_MILLISECONDS);
+    }
     for (let seen = 0; seen !== accesses.length; ) {
       seen = accesses.length;
       await sleep(QUIET_MILLISECONDS);
