@@ -4,59 +4,14 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { PacketBatch } from '../../src/memory/packet-batch.ts';
-import { RSS_FIELDS, RSS_KEY_NAMES, rssHash, rssQueueOf } from '../../src/packets/index.ts';
+import { rssHash } from '../../src/packets/index.ts';
 import { SEEDED } from '../packets/support.ts';
 import { answerTo, flowFrames, frameBytes } from '../support/flow-frames.ts';
-import { frame, type Lab, openLab } from './lab.ts';
+import { frame, openLab } from './lab.ts';
+import { arrivals, predict, rssChanges } from './rss-arrivals.ts';
 
 const QUEUES = 4;
 const JUMBO = 9000;
-
-interface Arrival {
-  readonly queue: number;
-  readonly frame: Uint8Array;
-  readonly hash: number;
-}
-
-/** What arrives anywhere, by queues. */
-function arrivals(lab: Lab): Arrival[] {
-  const found: Arrival[] = [];
-  const batch = new PacketBatch(32);
-  lab.settle();
-  for (const [queue, rx] of lab.nic.rx.entries()) {
-    while (rx.receive(batch) > 0) {
-      for (let i = 0; i < batch.length; i++) {
-        const packet = batch.packets[i];
-        found.push({ queue, frame: lab.read(packet), hash: lab.pool.rssHash[packet] });
-      }
-      batch.free();
-    }
-  }
-  return found;
-}
-
-function predict(lab: Lab, bytes: Uint8Array): Arrival {
-  const rss = lab.nic.rss();
-  if (!rss) throw new Error('RSS is off');
-  return {
-    queue: rssQueueOf(bytes, 0, bytes.length, rss),
-    frame: bytes,
-    hash: rss.hash ? rssHash(bytes, 0, bytes.length, rss) : 0,
-  };
-}
-
-const options = fc.record(
-  {
-    queues: fc.oneof(
-      fc.integer({ min: 1, max: QUEUES }),
-      fc.array(fc.integer({ min: 0, max: QUEUES - 1 }), { minLength: 1, maxLength: 9 }),
-    ),
-    key: fc.oneof(fc.constantFrom(...RSS_KEY_NAMES), fc.uint8Array({ minLength: 40, maxLength: 40 })),
-    fields: fc.subarray([...RSS_FIELDS]),
-  },
-  { requiredKeys: [] },
-);
 
 describe('the queue that packets arrive on', () => {
   test.each([
@@ -67,7 +22,7 @@ describe('the queue that packets arrive on', () => {
     const lab = await openLab({ rxQueues: QUEUES, rxRingSize: 64, mtu, rss: { hash } });
     const queues = new Set<number>();
     fc.assert(
-      fc.property(options, fc.array(flowFrames(), { minLength: 1, maxLength: 20 }), (change, flows) => {
+      fc.property(rssChanges(QUEUES), fc.array(flowFrames(), { minLength: 1, maxLength: 20 }), (change, flows) => {
         lab.nic.rss(change);
         const frames = flows.map(frameBytes);
         for (const bytes of frames) lab.wire.send(bytes);

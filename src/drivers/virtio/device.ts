@@ -12,6 +12,7 @@ import type {
   NetDevice,
   NetDeviceEvents,
 } from '../net-device.ts';
+import { type RssOptions, type RssState, requireRss } from '../rss.ts';
 import { unlessGone } from '../unless-gone.ts';
 import { ringKind } from './features.ts';
 import { ReceiveFilters } from './filters.ts';
@@ -20,8 +21,10 @@ import { netRegisters, readLink, wantsAnnouncement } from './net-config.ts';
 import type { DeviceLimits } from './open.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { QueueSet } from './queues.ts';
+import type { VirtioRss } from './rss.ts';
 import type { VirtioRxQueue } from './rx-queue.ts';
 import { shutDown } from './shutdown.ts';
+import { counters, summarise } from './statistics.ts';
 import type { VirtioTransport } from './transport.ts';
 import type { VirtioTxQueue } from './tx-queue.ts';
 
@@ -34,6 +37,8 @@ export interface InitialisedDevice {
   readonly options: ResolvedOptions;
   readonly queues: QueueSet;
   readonly interrupts: VirtioInterrupts | undefined;
+  /** Undefined: the device steers frames as it likes. */
+  readonly rss: VirtioRss | undefined;
 }
 
 /** What `openVirtio` resolves to. See `NetDevice` for what all ports have in common. */
@@ -51,6 +56,7 @@ export class VirtioNetDevice extends EventEmitter<NetDeviceEvents> implements Ne
   readonly #options: ResolvedOptions;
   readonly #queues: QueueSet;
   readonly #filters: ReceiveFilters;
+  readonly #rss: VirtioRss | undefined;
   readonly #interrupts: VirtioInterrupts | undefined;
   readonly #stayOpen: () => void;
   readonly #timer: NodeJS.Timeout | undefined;
@@ -63,7 +69,7 @@ export class VirtioNetDevice extends EventEmitter<NetDeviceEvents> implements Ne
   #closed = false;
 
   /** For `openVirtio`, which has initialised the device. */
-  constructor({ transport, features, limits, mtu, options, queues, interrupts }: InitialisedDevice) {
+  constructor({ transport, features, limits, mtu, options, queues, interrupts, rss }: InitialisedDevice) {
     super();
     this.name = transport.address;
     this.description = `virtio-net (${transport.kind} interface, ${ringKind(features)} rings)`;
@@ -75,6 +81,7 @@ export class VirtioNetDevice extends EventEmitter<NetDeviceEvents> implements Ne
     this.#options = options;
     this.#queues = queues;
     this.#interrupts = interrupts;
+    this.#rss = rss;
     this.#filters = new ReceiveFilters(transport, features, queues.control, options.logger);
     const { speed } = readLink(transport, features);
     this.capabilities = {
@@ -163,38 +170,28 @@ export class VirtioNetDevice extends EventEmitter<NetDeviceEvents> implements Ne
     this.#usableFilters().setVlan('VLAN_DELETE', id);
   }
 
+  /** See `NetDevice.rss`. Undefined also where the device sends frames of a flow to where it was last sent from (MQ alone). */
+  rss(change?: RssOptions): RssState | undefined {
+    if (change !== undefined) {
+      this.#assertUsable();
+      if (this.#rss) this.#rss.change(change);
+      else requireRss(this.name, undefined);
+    }
+    return this.#rss?.state;
+  }
+
   /**
    * What the driver has counted: the device tells nothing. `rxDropped` are frames that made no sense (`badFrames`); those
    * for which it found no buffer, the device drops in silence. `txDropped` = refused by the transmit queues, and once it is
    * closed, those that it had not used.
    */
   statistics(): DeviceStatistics {
-    const sum = <Q>(queues: readonly Q[], count: (queue: Q) => number): number =>
-      queues.reduce((total, queue) => total + count(queue), 0);
-    return {
-      rxPackets: sum(this.rx, (queue) => queue.packets),
-      rxBytes: sum(this.rx, (queue) => queue.bytes),
-      txPackets: sum(this.tx, (queue) => queue.packets),
-      txBytes: sum(this.tx, (queue) => queue.bytes),
-      rxDropped: sum(this.rx, (queue) => queue.badFrames),
-      rxErrors: 0,
-      txDropped: sum(this.tx, (queue) => queue.dropped),
-      txErrors: 0,
-    };
+    return summarise(this.rx, this.tx);
   }
 
   /** Per queue: 'rx[0].packets', '.bytes', '.noBuffer', '.badFrames', and 'tx[0].packets', '.bytes', '.dropped'. */
   counters(): Record<string, number> {
-    const counters: Record<string, number> = {};
-    for (const [index, queue] of this.rx.entries()) {
-      for (const name of ['packets', 'bytes', 'noBuffer', 'badFrames'] as const) {
-        counters[`rx[${index}].${name}`] = queue[name];
-      }
-    }
-    for (const [index, queue] of this.tx.entries()) {
-      for (const name of ['packets', 'bytes', 'dropped'] as const) counters[`tx[${index}].${name}`] = queue[name];
-    }
-    return counters;
+    return counters(this.rx, this.tx);
   }
 
   /** The common configuration (legacy: the registers in BAR 0), and the device's own, by the specification's names. */

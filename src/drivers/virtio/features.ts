@@ -15,8 +15,9 @@ import {
   STATUS_DRIVER,
   STATUS_FEATURES_OK,
 } from '../../datasheet/virtio/features.ts';
-import { NET_HEADER_BYTES, NET_HEADER_LEGACY_BYTES } from '../../datasheet/virtio/net.ts';
+import { NET_HEADER_BYTES, NET_HEADER_HASH_BYTES, NET_HEADER_LEGACY_BYTES } from '../../datasheet/virtio/net.ts';
 import { IxyError } from '../../errors.ts';
+import type { RssOptions } from '../rss.ts';
 import type { RingFeatures, RingKind } from './queue-init.ts';
 import type { VirtioTransport } from './transport.ts';
 
@@ -33,6 +34,8 @@ export interface Wishes {
   readonly transmitChecksum: boolean;
   readonly receiveChecksum: boolean;
   readonly vlanFilter: boolean;
+  /** How the user wants flows spread over queues; undefined: over all of them, if the device can. */
+  readonly rss: RssOptions | false | undefined;
   /** Features that are not to be used, for tests and troubleshooting. */
   readonly without: readonly FeatureName[];
 }
@@ -52,6 +55,7 @@ const ALWAYS: readonly FeatureName[] = [
   'CTRL_MAC_ADDR',
   'GUEST_ANNOUNCE',
   'IN_ORDER',
+  'RING_RESET',
 ];
 
 /** Beyond FEATURE_NEEDS: commands of the MAC class take CTRL_RX (5.1.6.5.2), and an announcement is told by STATUS (5.1.4). */
@@ -59,7 +63,16 @@ const NEEDS: Readonly<Partial<Record<FeatureName, readonly FeatureName[]>>> = {
   ...FEATURE_NEEDS,
   CTRL_MAC_ADDR: ['CTRL_VQ', 'CTRL_RX'],
   GUEST_ANNOUNCE: ['CTRL_VQ', 'STATUS'],
+  HASH_REPORT: ['CTRL_VQ'],
 };
+
+function isAsked({ rss }: Wishes): boolean {
+  return rss !== undefined && rss !== false;
+}
+
+function wantsHash({ rss }: Wishes): boolean {
+  return rss !== undefined && rss !== false && rss.hash === true;
+}
 
 /** The features to accept of those offered. */
 export function chooseFeatures(offered: FeatureSet, wishes: Wishes): FeatureSet {
@@ -73,6 +86,8 @@ export function chooseFeatures(offered: FeatureSet, wishes: Wishes): FeatureSet 
     ['EVENT_IDX', !(wishes.mergeable && packed)],
     ['MQ', wishes.pairs > 1],
     ['RING_PACKED', packed],
+    ['RSS', wishes.rss !== false && (wishes.pairs > 1 || wishes.rss !== undefined)],
+    ['HASH_REPORT', wantsHash(wishes)],
     ['CTRL_VLAN', wishes.vlanFilter],
     // Where a header must be in a descriptor of its own, it is the driver's one header for all packets.
     ['MRG_RXBUF', wishes.mergeable && shared],
@@ -130,7 +145,9 @@ function granted({ address, kind }: VirtioTransport, features: FeatureSet, wishe
     // Devices must offer it, drivers accept it (6.1, 6.2); without, nothing says how the interface looks.
     [kind === 'modern', 'VERSION_1', 'the modern interface (a transitional device has another one: legacy: true)'],
     [wishes.ring === 'packed', 'RING_PACKED', "ring: 'packed'"],
-    [wishes.pairs > 1, 'MQ', 'more than one queue each way'],
+    [wishes.pairs > 1 && !hasFeature(features, 'RSS'), 'MQ', 'more than one queue each way'],
+    [wishes.pairs > 1 && isAsked(wishes), 'RSS', 'the option rss'],
+    [wantsHash(wishes), 'HASH_REPORT', 'the option rss.hash'],
     [wishes.mergeable, 'MRG_RXBUF', 'frames longer than a buffer of 2048 bytes (lower the mtu)'],
   ];
   for (const [demanded, name, what] of demands) {
@@ -154,9 +171,16 @@ export function ringFeatures(features: FeatureSet): RingFeatures {
     mergeable: has('MRG_RXBUF'),
     receiveChecksum: has('GUEST_CSUM'),
     transmitChecksum: has('CSUM'),
-    headerBytes: modern || has('MRG_RXBUF') ? NET_HEADER_BYTES : NET_HEADER_LEGACY_BYTES,
+    hashReport: has('HASH_REPORT'),
+    headerBytes: headerBytes(features),
     separateHeader: !modern && !has('ANY_LAYOUT'),
   };
+}
+
+function headerBytes(features: FeatureSet): RingFeatures['headerBytes'] {
+  if (hasFeature(features, 'HASH_REPORT')) return NET_HEADER_HASH_BYTES;
+  const modern = hasFeature(features, 'VERSION_1') || hasFeature(features, 'MRG_RXBUF');
+  return modern ? NET_HEADER_BYTES : NET_HEADER_LEGACY_BYTES;
 }
 
 export function ringKind(features: FeatureSet): RingKind {

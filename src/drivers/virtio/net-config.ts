@@ -27,7 +27,7 @@ export function readStationAddress(transport: VirtioTransport, features: Feature
 
 /** Queue pairs that the device has, 1 … 32768, if `features`, offered or negotiated, say so; else one. */
 export function readQueuePairs(transport: VirtioTransport, features: FeatureSet): number {
-  if (!hasFeature(features, 'MQ')) return 1;
+  if (!hasFeature(features, 'MQ') && !hasFeature(features, 'RSS')) return 1;
   return Math.min(Math.max(transport.readConfig(NET_CONFIG.MAX_QUEUE_PAIRS, 2), 1), MAXIMUM_QUEUE_PAIRS);
 }
 
@@ -65,6 +65,8 @@ export function netRegisters(transport: VirtioTransport, features: FeatureSet): 
     ['MTU', 'MTU', 2],
     ['SPEED_DUPLEX', 'SPEED', 4],
     ['SPEED_DUPLEX', 'DUPLEX', 1],
+    ['RSS', 'RSS_MAX_TABLE_LENGTH', 2],
+    ['RSS', 'SUPPORTED_HASH_TYPES', 4],
   ] as const;
   const mac = hasFeature(features, 'MAC') ? transport.readConfigBytes(NET_CONFIG.MAC, MAC_BYTES) : [];
   const values = Object.fromEntries(Array.from(mac, (byte, i) => [`MAC[${i}]`, byte]));

@@ -12,6 +12,7 @@ import { readMaximumMtu, readQueuePairs } from './net-config.ts';
 import { MAXIMUM_MTU, type ResolvedOptions, resolveOptions, type VirtioOptions } from './options.ts';
 import { openPciTransport } from './pci.ts';
 import { createQueues, type QueueSet } from './queues.ts';
+import { VirtioRss } from './rss.ts';
 import { shutDown } from './shutdown.ts';
 import type { VirtioTransport } from './transport.ts';
 
@@ -69,9 +70,10 @@ export async function openVirtioTransport(
     interrupts = source && new VirtioInterrupts(source, queues.rx);
     startQueues(transport, queues, interrupts);
     transport.addStatus(STATUS_DRIVER_OK);
-    configure(queues, features, resolved);
+    const rss = createRss(transport, features, queues);
+    configure(queues, features, resolved, rss);
     for (const queue of queues.rx) queue.fill();
-    return new VirtioNetDevice({ transport, features, limits, mtu, options: resolved, queues, interrupts });
+    return new VirtioNetDevice({ transport, features, limits, mtu, options: resolved, queues, interrupts, rss });
   } catch (error) {
     shutDown(transport, queues, interrupts, resolved.logger);
     throw error;
@@ -134,10 +136,22 @@ function startQueues(transport: VirtioTransport, queues: QueueSet, interrupts: V
   if (control) control.start(transport.setUpQueue(controlIndex, { size: control.size, addresses: control.addresses }));
 }
 
+function createRss(transport: VirtioTransport, features: FeatureSet, { control, rx }: QueueSet): VirtioRss | undefined {
+  const agreed = hasFeature(features, 'RSS') || hasFeature(features, 'HASH_REPORT');
+  return control && agreed ? new VirtioRss(transport, features, control, rx.length) : undefined;
+}
+
 /** A device may begin in any receive mode, and uses one pair of queues until it is told otherwise (5.1.6.5.1, 5.1.6.5.5). */
-function configure({ control, rx }: QueueSet, features: FeatureSet, { promiscuous, logger }: ResolvedOptions): void {
+function configure(
+  { control, rx }: QueueSet,
+  features: FeatureSet,
+  options: ResolvedOptions,
+  rss: VirtioRss | undefined,
+): void {
   if (!control) return;
-  if (rx.length > 1) control.send('QUEUE_PAIRS_SET', Uint8Array.of(rx.length & 0xff, rx.length >>> 8));
+  const { promiscuous, logger } = options;
+  if (rss) rss.configure(options.rss || {});
+  else if (rx.length > 1) control.send('QUEUE_PAIRS_SET', Uint8Array.of(rx.length & 0xff, rx.length >>> 8));
   if (!hasFeature(features, 'CTRL_RX')) return;
   control.offer(logger, 'PROMISCUOUS', Uint8Array.of(promiscuous ? 1 : 0));
   control.offer(logger, 'ALL_MULTICAST', Uint8Array.of(0));

@@ -7,7 +7,9 @@ import { knownOrNear } from '../../near-match.ts';
 import { checkRingSize, checkType, withDefaults } from '../check-options.ts';
 import { type Logger, silent } from '../logger.ts';
 import type { AllocateMemory } from '../queue-memory.ts';
+import { type RssOptions, resolveRss } from '../rss.ts';
 import type { RingKind } from './queue-init.ts';
+import { ANY_DEVICE } from './rss.ts';
 
 /** What `openVirtio` is asked for. Values out of range throw `ERR_ARGUMENT`. */
 export interface VirtioOptions {
@@ -31,6 +33,11 @@ export interface VirtioOptions {
   readonly promiscuous?: boolean;
   /** Drop frames with a VLAN tag, but those of `addVlan`, where the device can (CTRL_VLAN). Default false. */
   readonly vlanFilter?: boolean;
+  /**
+   * How flows are spread over the receive queues (RSS, and for hashes HASH_REPORT); false: the device chooses, and usually lets
+   * a flow come in by the pair that it was last sent by. Default: over all queues, where there are several and the device can.
+   */
+  readonly rss?: RssOptions | false;
   /** Where receive buffers come from; it stays the caller's. Default: a pool of the device's own, closed with it. */
   readonly pool?: PacketPool;
   /** Milliseconds between looks at the link and the device's health; 0: only `checkLink` looks. Default 500. */
@@ -55,7 +62,7 @@ export interface VirtioOptions {
   readonly logger?: Logger;
 }
 
-type Optional = 'pool' | 'mtu' | 'ring';
+type Optional = 'pool' | 'mtu' | 'ring' | 'rss';
 
 export type ResolvedOptions = Required<Omit<VirtioOptions, Optional>> & {
   readonly [name in Optional]: VirtioOptions[name] | undefined;
@@ -86,6 +93,7 @@ const DEFAULTS: Omit<ResolvedOptions, 'allocateMemory' | 'checked'> = {
   mtu: undefined,
   promiscuous: false,
   vlanFilter: false,
+  rss: undefined,
   pool: undefined,
   linkPollInterval: 500,
   interrupts: true,
@@ -112,6 +120,8 @@ export function resolveOptions(address: string, options: VirtioOptions): Resolve
   checkType(`${address}: allocateMemory`, resolved.allocateMemory, 'function');
   checkRing(address, resolved.ring);
   checkFeatures(address, resolved.without);
+  const queues = Math.max(resolved.rxQueues, resolved.txQueues);
+  if (resolved.rss) resolveRss(address, resolved.rss, { ...ANY_DEVICE, queues });
   return resolved;
 }
 

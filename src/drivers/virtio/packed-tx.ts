@@ -22,6 +22,7 @@ import {
 import type { TxQueueInit } from './queue-init.ts';
 import {
   type FramePieces,
+  headerWords,
   type Transmit,
   TX_CONSTANTS,
   type TxRing,
@@ -29,7 +30,7 @@ import {
   type TxTables,
 } from './tx-context.ts';
 
-const { NEXT, NEXT_WRAP, AVAILABLE, AVAILABLE_WRAP, FREE, PENDING, HEADER64 } = TX_CONSTANTS;
+const { NEXT, NEXT_WRAP, AVAILABLE, AVAILABLE_WRAP, FREE, PENDING } = TX_CONSTANTS;
 const { LENGTH, ID_FLAGS, ID_MASK, AVAIL, IN_USE } = PACKED_CONSTANTS;
 const WORDS = PACKED_DESCRIPTOR_BYTES / 4;
 const MORE = PACKED_FLAG_NEXT << PACKED_FLAGS_SHIFT;
@@ -72,8 +73,7 @@ export class PackedTx implements TxRing {
       ...this.#tables,
       ...source,
       fourFree: fourViews(freeStack, 1),
-      headerBegins: bytes64.subarray(HEADER64 - 1, -1),
-      headerEnds: bytes64.subarray(HEADER64),
+      ...headerWords(bytes64, this.#tables.headerBytes),
     };
     const takeBack = specialise('take-back', makePackedTakeBack)(context);
     return specialise('transmit', makePackedTransmit)(context, takeBack, this.#kick);

@@ -24,8 +24,10 @@ export interface RingFeatures {
   readonly receiveChecksum: boolean;
   /** CSUM: the device completes checksums (5.1.6.2). Without, the driver does. */
   readonly transmitChecksum: boolean;
-  /** Bytes of the header in front of each packet: 10 on legacy devices without MRG_RXBUF (5.1.6.1). */
-  readonly headerBytes: 10 | 12;
+  /** HASH_REPORT: the header says what the packet's flow was hashed to (5.1.6.4.3). */
+  readonly hashReport: boolean;
+  /** Bytes of the header in front of each packet (5.1.6): 10 on legacy devices without MRG_RXBUF, 20 with `hashReport`. */
+  readonly headerBytes: 10 | 12 | 20;
   /**
    * Legacy devices without ANY_LAYOUT: the header has a descriptor of its own (5.1.6.6), which halves the ring's packets.
    * Not together with `inOrder`, `mergeable` or `receiveChecksum`, nor on packed rings.
@@ -71,7 +73,7 @@ export const QUEUE_MAXIMUM = SPLIT_MAXIMUM_SIZE;
 export const QUEUE_ALIGNMENT = LEGACY_PAGE;
 
 /** Room for a header that does not lie in front of its packet, by descriptor. */
-export const HEADER_STRIDE = 16;
+export const HEADER_STRIDE = 32;
 
 /**
  * Throws `ERR_DEVICE_UNSUPPORTED` if no ring is made for these features: what came later than legacy devices, and all that

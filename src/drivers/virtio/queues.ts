@@ -66,7 +66,7 @@ export function createQueues(
   const txSizes = sizes(transmitQueueIndex, options.txRingSize);
   for (const size of rxSizes) checkRoom(transport.address, size, options.rxRingSize, mtu);
   for (const size of txSizes) checkRoom(transport.address, size, options.txRingSize, mtu);
-  const controlIndex = controlQueueIndex(hasFeature(features, 'MQ') ? devicePairs : 1);
+  const controlIndex = controlQueueIndex(hasAllPairs(features) ? devicePairs : 1);
   const controlSize = controlRingSize(transport, features, controlIndex);
   const acquired = new ReleaseStack();
   try {
@@ -102,6 +102,11 @@ export function createQueues(
     acquired.release();
     throw error;
   }
+}
+
+/** Without either feature the device shows one pair only, however many it has (5.1.2). */
+function hasAllPairs(features: FeatureSet): boolean {
+  return hasFeature(features, 'MQ') || hasFeature(features, 'RSS');
 }
 
 /** Descriptors of a queue: as many as wanted, unless the device has fewer, or lets nobody choose. */

@@ -1,5 +1,10 @@
 /** What receive bursts of either ring format work on: tables and state of a queue, as constants of functions compiled for it. */
-import { NET_HEADER, NET_HEADER_DATA_VALID, NET_HEADER_NEEDS_CHECKSUM } from '../../datasheet/virtio/net.ts';
+import {
+  HASH_REPORT_NONE,
+  NET_HEADER,
+  NET_HEADER_DATA_VALID,
+  NET_HEADER_NEEDS_CHECKSUM,
+} from '../../datasheet/virtio/net.ts';
 import type { PacketBatch } from '../../memory/packet-batch.ts';
 import {
   CHECKSUM_PARTIAL,
@@ -30,6 +35,9 @@ export const RX_CONSTANTS = {
   CHECKSUM_START: NET_HEADER.CHECKSUM_START >> 1,
   CHECKSUM_OFFSET: NET_HEADER.CHECKSUM_OFFSET >> 1,
   NUMBER_OF_BUFFERS: NET_HEADER.NUMBER_OF_BUFFERS >> 1,
+  HASH_VALUE: NET_HEADER.HASH_VALUE >> 1,
+  HASH_REPORT: NET_HEADER.HASH_REPORT >> 1,
+  HASH_NONE: HASH_REPORT_NONE,
   // Indices into a queue's state:
   /** Split: index of the next used element. Packed: place of the next used descriptor. */
   NEXT: 0,
@@ -69,6 +77,7 @@ export interface RxContext {
   readonly offloads: Uint8Array;
   readonly checksumStarts: Uint16Array;
   readonly checksumOffsets: Uint16Array;
+  readonly hashes: Uint32Array;
   /** Device address of each packet's buffer: of the header in front of its data, or with `pairs`, of the data. */
   readonly addresses: Float64Array;
   /** The packet that each buffer id stands for; NO_PACKET while the device does not have it. */
@@ -83,7 +92,7 @@ export interface RxContext {
   readonly maximumLength: number;
   /** Buffers that the longest frame takes. */
   readonly maximumSegments: number;
-  /** Bytes of the header that share the buffer with the data, and so are in its written length: always 10 or 12. */
+  /** Bytes of the header that share the buffer with the data, and so are in its written length: always 10, 12 or 20. */
   readonly headerBytes: number;
   /**
    * Header and data have a descriptor each: those of buffer `id` (even) are `id` and `id + 1`. See `checkFeatures` for what

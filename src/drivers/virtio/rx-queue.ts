@@ -1,5 +1,6 @@
 /** One receive queue, of either ring format: its tables and state, what it counts, and how it ends. */
 import { NO_PACKET, type PacketPool } from '../../memory/packet-pool.ts';
+import { specialise } from '../../specialise.ts';
 import { checkedReceive, recordArmed } from '../checked-receive.ts';
 import type { RxQueue as NetRxQueue, RxInterrupt } from '../net-device.ts';
 import { headerAddresses } from './header-addresses.ts';
@@ -7,6 +8,7 @@ import { createPackedRx } from './packed-rx.ts';
 import { checkFeatures, queueAddresses, type RxQueueInit } from './queue-init.ts';
 import { describeFault, type RingFault } from './ring-fault.ts';
 import { type Receive, RX_CONSTANTS, type RxContext, type RxRing } from './rx-context.ts';
+import { makeHashedReceive } from './rx-hashed.ts';
 import { createSplitRx } from './split-rx.ts';
 import type { QueueAddresses } from './transport.ts';
 
@@ -69,8 +71,12 @@ export class VirtioRxQueue implements NetRxQueue {
   /** Writes the descriptors and compiles the bursts; interrupts are off. `notify` rings the queue's doorbell. */
   start(notify: () => void): void {
     const create = this.#init.kind === 'packed' ? createPackedRx : createSplitRx;
-    this.#ring = create(this.#init, this.#context(notify));
-    this.receive = checkedReceive(this.pool, this.#listHeld, this.#ring.receive);
+    const context = this.#context(notify);
+    this.#ring = create(this.#init, context);
+    const { receive } = this.#ring;
+    const hashed = this.#init.features.hashReport;
+    const burst = hashed ? specialise('receive-hashed', makeHashedReceive)(context, receive) : receive;
+    this.receive = checkedReceive(this.pool, this.#listHeld, burst);
   }
 
   /** Gives the device all the buffers that the ring takes or the pool has, and rings. Call after DRIVER_OK (3.1.1). */
@@ -123,6 +129,7 @@ export class VirtioRxQueue implements NetRxQueue {
       offloads: pool.offloads,
       checksumStarts: pool.checksumStart,
       checksumOffsets: pool.checksumOffset,
+      hashes: pool.rssHash,
       addresses: this.#image,
       shadow: this.#shadow,
       state: this.#state,

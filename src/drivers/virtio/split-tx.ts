@@ -31,6 +31,7 @@ import {
 import { splitViews } from './split-views.ts';
 import {
   type FramePieces,
+  headerWords,
   type Transmit,
   TX_CONSTANTS,
   type TxRing,
@@ -38,7 +39,7 @@ import {
   type TxTables,
 } from './tx-context.ts';
 
-const { NEXT, AVAILABLE, FREE, HEAD, HEADER64 } = TX_CONSTANTS;
+const { NEXT, AVAILABLE, FREE, HEAD } = TX_CONSTANTS;
 /** End of a frame in `#following`. */
 const LAST = -1;
 
@@ -67,8 +68,7 @@ export class SplitTx implements TxRing {
       ...source,
       images,
       fourFree: fourViews(freeStack, 1),
-      headerBegins: bytes64.subarray(HEADER64 - 1, -1),
-      headerEnds: bytes64.subarray(HEADER64),
+      ...headerWords(bytes64, this.#tables.headerBytes),
     };
     return specialise('transmit', makeSplitTransmit)(context, specialise('take-back', makeSplitTakeBack)(context));
   }

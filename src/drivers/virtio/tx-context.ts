@@ -23,10 +23,8 @@ export const TX_CONSTANTS = {
   MINIMUM: TX_PACKET_MINIMUM,
   /** Sent packets are taken back once the ring has less room than this beside the burst, or the pool fewer packets. */
   RESERVE: 32,
-  // In words of 8 bytes: from one packet's header to the next, and to where the second half of the first one lies, right in
-  // front of the data at the default headroom.
+  // In words of 8 bytes, from one packet's header to the next.
   STRIDE64: SLOT_STRIDE / 8,
-  HEADER64: (DEFAULT_HEADROOM - 8) / 8,
   // Indices into a queue's state:
   /** Split: index of the next used element. Packed: place of the next used descriptor. */
   NEXT: 0,
@@ -114,4 +112,20 @@ export interface TxRing {
    * `shadow`.
    */
   nextSent(): number;
+}
+
+/**
+ * By where a slot begins, the two words of 8 bytes with all that a device reads of the header in front of its packet: up to
+ * its twelfth byte. Equally long, as bursts check one index for both.
+ */
+export function headerWords(
+  bytes64: Float64Array,
+  headerBytes: number,
+): { readonly headerBegins: Float64Array; readonly headerEnds: Float64Array } {
+  const begin = (DEFAULT_HEADROOM - headerBytes) >> 3;
+  const length = bytes64.length - DEFAULT_HEADROOM / 8 + 1;
+  return {
+    headerBegins: bytes64.subarray(begin, begin + length),
+    headerEnds: bytes64.subarray(begin + 1, begin + 1 + length),
+  };
 }

@@ -272,7 +272,8 @@ export class FakeVirtio implements PciDevice {
 
   #notified(index: number, value: number | undefined): number {
     if (value === index) this.log.push(`notify ${index}`);
-    const isControl = this.has('CTRL_VQ') && index === (this.has('MQ') ? this.queues.length - 1 : 2);
+    const hasPairs = this.has('MQ') || this.has('RSS');
+    const isControl = this.has('CTRL_VQ') && index === (hasPairs ? this.queues.length - 1 : 2);
     if (isControl && (this.status & 4) !== 0) this.#obey(this.ring(index));
     return 0;
   }

@@ -52,6 +52,7 @@ function tables(pool: PacketPool, faults: string[], features: { mergeable: boole
     offloads: pool.offloads,
     checksumStarts: pool.checksumStart,
     checksumOffsets: pool.checksumOffset,
+    hashes: pool.rssHash,
     addresses: new Float64Array(pool.length.length),
     shadow: new Int32Array(SIZE).fill(NO_PACKET),
     state: new Int32Array(32),

@@ -229,7 +229,15 @@ describe('features', () => {
 
   it('of virtio 1.0 and later are left alone without VERSION_1', () => {
     const offered = featureSet(['MAC', 'RING_PACKED', 'IN_ORDER', 'ACCESS_PLATFORM', 'SPEED_DUPLEX']);
-    const wishes = { ring: undefined, pairs: 1, mergeable: false, mtu: false, vlanFilter: false, without: [] };
+    const wishes = {
+      ring: undefined,
+      pairs: 1,
+      mergeable: false,
+      mtu: false,
+      vlanFilter: false,
+      rss: undefined,
+      without: [] as const,
+    };
     const chosen = chooseFeatures(offered, { ...wishes, transmitChecksum: true, receiveChecksum: false });
     expect(featureNames(chosen)).toEqual(['MAC']);
   });

@@ -29,6 +29,7 @@ export const PLAIN: RingFeatures = {
   mergeable: false,
   receiveChecksum: false,
   transmitChecksum: false,
+  hashReport: false,
   headerBytes: 12,
   separateHeader: false,
 };

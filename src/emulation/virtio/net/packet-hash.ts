@@ -37,6 +37,7 @@ export class PacketHash {
   readonly #headers = new PacketHeaders();
   readonly #toeplitz = new Toeplitz(HASH_KEY_BYTES);
 
+  /** Nothing is hashed. */
   reset(): void {
     this.#types = 0;
     this.value = 0;
@@ -45,6 +46,7 @@ export class PacketHash {
 
   /** `types`: HASH_TYPE bits; `key`: up to HASH_KEY_BYTES. */
   configure(types: number, key: Uint8Array): void {
+    this.reset();
     this.#types = types;
     const whole = new Uint8Array(HASH_KEY_BYTES);
     whole.set(key);
