@@ -5,7 +5,8 @@
  */
 import { IxyError } from '../errors.ts';
 import type { DmaMemory } from './dma-memory.ts';
-import { NO_PACKET, PacketPool, type PacketPoolOptions, POOL_TOP, type PoolPart } from './packet-pool.ts';
+import { NO_PACKET, PacketPool, type PacketPoolOptions, POOL_TOP } from './packet-pool.ts';
+import type { PoolPart } from './pool-tables.ts';
 
 /** Who may touch a packet. */
 export const OWNER_POOL = 0;

@@ -6,7 +6,7 @@ import { checkInteger, IxyError } from '../errors.ts';
 import type { DmaDomain, DmaMemory } from './dma-memory.ts';
 import { DEFAULT_HEADROOM, type PacketAddresses, packetAddresses, SLOT_STRIDE, straddlesPage } from './packet-slots.ts';
 import { CHECKSUM_PARTIAL, NO_PACKET, POOL_MOVED, POOL_SPECIAL, POOL_TOP } from './pool-state.ts';
-import { type PoolTables, privateTables } from './pool-tables.ts';
+import { type Membership, type PoolPart, privateTables } from './pool-tables.ts';
 
 export { DEFAULT_HEADROOM, type PacketAddresses, SLOT_STRIDE } from './packet-slots.ts';
 export { CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, NO_PACKET, POOL_MOVED, POOL_SPECIAL, POOL_TOP } from './pool-state.ts';
@@ -15,29 +15,12 @@ interface Mapping extends PacketAddresses {
   users: number;
 }
 
-/** Which of the threads that share packets a pool is for. */
-export interface Membership {
-  /** Tells all pools over the same packets from others. */
-  readonly shared: string;
-  readonly member: number;
-  /** By packet: the member that has it. */
-  readonly holder: Uint8Array;
-  /** By packet: who owns it, in checked mode; else undefined. */
-  readonly owners: Uint8Array | undefined;
-}
-
 /** How a pool is called, and what becomes of its memory. */
 export interface PacketPoolOptions {
   /** Shown in messages. */
   readonly name?: string;
   /** Gives the memory back after the pool is closed and its last user has released it. Default: `memory.free`. */
   readonly onRelease?: () => void;
-}
-
-/** The part of a `SharedPool` that is one thread's. */
-export interface PoolPart {
-  readonly tables: PoolTables;
-  readonly membership: Membership;
 }
 
 /** Equal buffers of 2048 bytes and 64 of headroom. Whoever makes a pool closes it. */

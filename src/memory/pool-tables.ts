@@ -24,6 +24,23 @@ export interface FreeList {
 
 export interface PoolTables extends PacketTables, FreeList {}
 
+/** Which of the threads that share packets a pool is for. */
+export interface Membership {
+  /** Tells all pools over the same packets from others. */
+  readonly shared: string;
+  readonly member: number;
+  /** By packet: the member that has it. */
+  readonly holder: Uint8Array;
+  /** By packet: who owns it, in checked mode; else undefined. */
+  readonly owners: Uint8Array | undefined;
+}
+
+/** The part of a `SharedPool` that is one thread's. */
+export interface PoolPart {
+  readonly tables: PoolTables;
+  readonly membership: Membership;
+}
+
 /**
  * Bytes from one free list's state to the next. Typed arrays of up to 64 bytes lie on the JavaScript heap and move, and V8
  * makes only others constants; and what several threads write must not share cache lines, which come in pairs of 64 bytes.

@@ -1,6 +1,7 @@
 /** What becomes of the packets of a thread that has ended, at whatever point. */
-import { DEFAULT_HEADROOM, type PoolPart } from './packet-pool.ts';
+import { DEFAULT_HEADROOM } from './packet-slots.ts';
 import { NO_PACKET, POOL_MOVED, POOL_SPECIAL, POOL_TOP } from './pool-state.ts';
+import type { PoolPart } from './pool-tables.ts';
 
 /**
  * Makes all packets free that the member has, except those that are `published` in rings (not 0), whatever its free list

@@ -24,7 +24,10 @@ export function transmitAny(
   reap();
   const end = (counters[RING_REAPED] + size) | 0;
   let tail = counters[RING_TAIL];
-  let [seen, queued, moved, special] = [0, 0, 0, 0];
+  let seen = 0;
+  let queued = 0;
+  let moved = 0;
+  let special = 0;
   for (; seen < batch.length; seen++) {
     const packet = batch.packets[seen];
     const buffers = pool.segments(packet);
@@ -33,15 +36,16 @@ export function transmitAny(
       continue;
     }
     if (((end - tail) | 0) < buffers) break;
-    const [ofMoved, ofSpecial] = countsOf(pool, packet);
-    if (ofMoved + ofSpecial === 0) {
+    const itsMoved = movedIn(pool, packet);
+    const itsSpecial = specialIn(pool, packet);
+    if ((itsMoved | itsSpecial) === 0) {
       lane[tail & (size - 1)] = packet;
       tail = (tail + 1) | 0;
     } else {
       tail = enterComplements(pool, packet, lane, tail);
     }
-    moved += ofMoved;
-    special += ofSpecial;
+    moved += itsMoved;
+    special += itsSpecial;
     queued++;
   }
   Atomics.store(counters, RING_TAIL, tail);
@@ -67,24 +71,31 @@ export function takeAny(
       next = (next + 1) | 0;
     }
     if (entry < 0) {
-      const [moved, special] = countsOf(pool, packet);
-      pool.state[POOL_MOVED] += moved;
-      pool.state[POOL_SPECIAL] += special;
+      pool.state[POOL_MOVED] += movedIn(pool, packet);
+      pool.state[POOL_SPECIAL] += specialIn(pool, packet);
     }
     batch.push(packet);
   }
   return next;
 }
 
-/** How much a packet adds to its pool's POOL_MOVED and POOL_SPECIAL. */
-function countsOf(pool: PacketPool, packet: number): [moved: number, special: number] {
-  let [moved, special] = [0, 0];
+/** How much a packet adds to its pool's POOL_MOVED. */
+function movedIn(pool: PacketPool, packet: number): number {
+  let moved = 0;
   for (let segment = packet; segment !== NO_PACKET; segment = pool.next[segment]) {
     if (pool.headroom[segment] !== DEFAULT_HEADROOM) moved++;
+  }
+  return moved;
+}
+
+/** How much a packet adds to its pool's POOL_SPECIAL. */
+function specialIn(pool: PacketPool, packet: number): number {
+  let special = 0;
+  for (let segment = packet; segment !== NO_PACKET; segment = pool.next[segment]) {
     if (pool.next[segment] !== NO_PACKET) special++;
     if (hasOpenChecksum(pool, segment)) special++;
   }
-  return [moved, special];
+  return special;
 }
 
 /** An entry for each buffer; returns the index behind them. */
