@@ -44,6 +44,11 @@ export function crossesPage(region: DmaRegion, offset: number, length: number): 
 export class DmaRegions {
   /** Where memory is found that is in no region: it must be fetched first. Default: nowhere. */
   elsewhere: (address: number, length: number) => DmaRegion | undefined = () => undefined;
+  /**
+   * Called when a driver has said that there is something new in a region, or somewhere: what was fetched of it before is out
+   * of date.
+   */
+  renew: (region?: DmaRegion) => void = () => {};
   readonly #regions: DmaRegion[] = [];
 
   add(address: number, memory: ArrayBuffer | SharedArrayBuffer, size: number, pageSize: number): void {

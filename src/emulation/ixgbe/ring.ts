@@ -110,7 +110,7 @@ export class DescriptorRing {
   }
 
   moveTail(tail: number): void {
-    const { judge } = this.#context;
+    const { judge, regions } = this.#context;
     if (!this.enabled) {
       if (tail !== 0) this.#record('tail-before-enable', `tail ${tail}`);
       this.tail = tail;
@@ -120,6 +120,7 @@ export class DescriptorRing {
       this.#record('tail-beyond-ring', `tail ${tail} of ${this.count} descriptors`);
       return;
     }
+    regions.renew(this.#region);
     const given = this.distance(this.tail, tail);
     const owned = this.distance(this.head, this.tail);
     if (given === 0 && (owned === 0 || this.side === 'tx')) this.#record('tail-idle', `tail ${tail}`);
@@ -199,6 +200,7 @@ export class DescriptorRing {
     }
     const { region } = translator;
     if (crossesPage(region, offset, bytes)) this.#record('ring-crosses-page', `pages of ${region.pageSize} bytes`);
+    regions.renew(region);
     this.#region = region;
     this.words = region.words;
     this.pairs = new Float64Array(region.words.buffer, region.words.byteOffset, region.words.length >> 1);

@@ -44,6 +44,7 @@ export class ClientMemory {
     this.#regions = regions;
     this.#unmapped = new MessageMemory(messages);
     regions.elsewhere = (address, length) => this.#unmapped.find(address, length);
+    regions.renew = (region) => this.#unmapped.refresh(region);
   }
 
   /** `descriptor`, if any, stays the caller's to close. Throws `Refusal`. */
@@ -86,11 +87,6 @@ export class ClientMemory {
   /** The device was reset, and has no rings any more. */
   forget(): void {
     this.#unmapped.forget();
-  }
-
-  /** The driver may have put something new into rings. */
-  refresh(): void {
-    this.#unmapped.refresh();
   }
 
   /** Lets the device work; what it has changed is in the client's memory afterwards. */

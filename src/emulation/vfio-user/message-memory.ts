@@ -2,7 +2,7 @@
  * Client's memory that came without a descriptor. The models read and write memory where they find it, so they get copies:
  * pages are fetched by messages when they are looked up, and what was changed is written back when a burst of work is done,
  * before any interrupt tells of it. Copies of buffers last for one burst. Rings, which are looked up when a driver sets
- * them up, are kept, and fetched anew when the driver writes a register: that is how it says that there is something new.
+ * them up, are kept, and fetched anew when the driver says that there is something new.
  */
 import { MAXIMUM_TRANSFER } from '../../pci/vfio-user/protocol.ts';
 import { type DmaRegion, dmaRegion } from '../dma-regions.ts';
@@ -77,7 +77,7 @@ export class MessageMemory {
     const known = windows.find(({ region }) => contains(region.address, region.size, address, length));
     if (known) return known.region;
     // Pages that were fetched before may be among those that come now.
-    for (const window of windows) this.#writeBack(window);
+    this.#writeBackAll();
     const begin = Math.max(range.address, Math.floor(address / PAGE) * PAGE);
     const end = Math.min(range.address + range.size, Math.ceil((address + length) / PAGE) * PAGE);
     const original = this.#messages.read(begin, end - begin);
@@ -87,10 +87,11 @@ export class MessageMemory {
     return region;
   }
 
-  /** Fetches the rings anew. */
-  refresh(): void {
+  /** Fetches a ring anew, or all of them. */
+  refresh(only?: DmaRegion): void {
     for (const window of this.#kept) {
       const { region, original } = window;
+      if (only && only !== region) continue;
       this.#writeBack(window);
       const bytes = this.#messages.read(region.address, original.length);
       if (!bytes || region.size === 0) continue;
@@ -106,12 +107,16 @@ export class MessageMemory {
       return work();
     } finally {
       this.#inBurst = false;
-      // Descriptors tell of buffers, and not the other way round.
-      for (const window of [...this.#kept, ...this.#passing].reverse()) this.#writeBack(window);
+      this.#writeBackAll();
       for (const { region } of this.#passing) region.size = 0;
       this.#passing = [];
       this.#passingBytes = 0;
     }
+  }
+
+  /** Buffers first: descriptors tell of them, and not the other way round. */
+  #writeBackAll(): void {
+    for (const window of [...this.#kept, ...this.#passing].reverse()) this.#writeBack(window);
   }
 
   #add(window: Window): void {

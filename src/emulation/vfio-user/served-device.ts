@@ -1,5 +1,4 @@
 /** A device model as a client sees it: its regions, its interrupts, the memory that it may reach, and its time. */
-import { REGION } from '../../pci/vfio-user/payloads.ts';
 import type { DeviceModel } from '../device-model.ts';
 import { DmaRegions } from '../dma-regions.ts';
 import { createModel, type ModelKind, type ModelOptions } from '../models.ts';
@@ -63,10 +62,7 @@ export class ServedDevice {
 
   /** A client's write. Throws `Refusal`. */
   write(region: number, offset: number, data: Uint8Array): void {
-    this.#work(() => {
-      if (region !== REGION.config) this.memory.refresh();
-      this.regions.write(region, offset, data);
-    });
+    this.#work(() => this.regions.write(region, offset, data));
   }
 
   /** Power-on. In the middle of the device's work, when that waits for the client's memory, it takes place at its end. */

@@ -62,6 +62,7 @@ export class QueueState {
     if (crossesPage(region, offset, bytes)) {
       this.record('queue.crosses-page', `pages of ${region.pageSize} bytes`);
     }
+    regions.renew(region);
     this.#regions.push(region);
     const { buffer, byteOffset } = region.bytes;
     return {

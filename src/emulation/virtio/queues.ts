@@ -150,7 +150,8 @@ export class Queues {
   /** The driver has notified the device of a queue. */
   notify(index: number): void {
     const place = { queue: index };
-    const { judge } = this.#context;
+    const { judge, regions } = this.#context;
+    regions.renew();
     if (!this.#status.has(STATUS_DRIVER_OK)) judge.record('notify.early', place);
     if (index >= this.#negotiation.queues) judge.record('notify.no-queue', place);
     const queue = this.slots[index]?.queue;
