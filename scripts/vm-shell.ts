@@ -53,7 +53,10 @@ async function main(): Promise<number> {
   try {
     const { columns, rows } = process.stdout;
     process.stdout.write((await prepare(guest)).replaceAll('\n', '\r\n'));
-    const { status } = await guest.terminal(`stty rows ${rows} columns ${columns}; exec bash -i`, FOR_EVER);
+    const { status } = await guest.terminal(
+      `stty rows ${rows} columns ${columns}; [ -r ~/.bashrc ] || HOME=/tmp; exec bash -i`,
+      FOR_EVER,
+    );
     return status;
   } finally {
     await guest.close();

@@ -13,11 +13,10 @@ export class ServedNics {
   /** What the server had to say: of clients that come and go, and of requests that it refused. */
   readonly log: string[] = [];
   readonly #nics = new Map<number, ServedNic>();
-  readonly #server: VfioUserServer;
-  readonly #served: Promise<void>;
-  readonly #controller = new AbortController();
+  readonly #dmaFaults = new Map<number, number>();
+  #stop = async (): Promise<void> => {};
 
-  /** Serves those of `nics` that are served, at sockets in `share`. */
+  /** Serves those of `nics` that are served, at sockets in `share`; who has none needs no addon. */
   constructor(nics: readonly Nic[], share: string) {
     const served = nics.filter(isServed).map((nic) => {
       const cable = new ServedCable(`${share}/${nicName(nic)}`);
@@ -26,8 +25,15 @@ export class ServedNics {
       this.#nics.set(nic.slot, { device, cable });
       return { path: socketOf(nic, share), device };
     });
-    this.#server = new VfioUserServer(served, (message) => this.log.push(message));
-    this.#served = this.#server.run(this.#controller.signal);
+    if (served.length === 0) return;
+    const server = new VfioUserServer(served, (message) => this.log.push(message));
+    const controller = new AbortController();
+    const ended = server.run(controller.signal);
+    this.#stop = async () => {
+      controller.abort();
+      await ended;
+      server.close();
+    };
   }
 
   /** Throws if it is not one of them. */
@@ -37,10 +43,22 @@ export class ServedNics {
     return served;
   }
 
+  /** Rules that drivers have broken since this was asked last, and where; DMA to memory that was not theirs is one. */
+  brokenRules(): string[] {
+    const rules = [...this.#nics].flatMap(([slot, { device }]) => {
+      const { model } = device;
+      const { violations } = model;
+      model.clearViolations();
+      const faults = model.dmaFaults - (this.#dmaFaults.get(slot) ?? 0);
+      this.#dmaFaults.set(slot, model.dmaFaults);
+      const broken = violations.map(({ rule, register, found }) => `${rule}: ${register ?? ''} ${found}`.trimEnd());
+      return [...broken, ...(faults > 0 ? [`${faults} DMA faults`] : [])];
+    });
+    return [...new Set(rules)];
+  }
+
   async close(): Promise<void> {
-    this.#controller.abort();
-    await this.#served;
-    this.#server.close();
+    await this.#stop();
     for (const { cable } of this.#nics.values()) cable.close();
   }
 }

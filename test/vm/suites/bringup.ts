@@ -44,8 +44,11 @@ export function testTaking(guest: () => Guest, path: AccessPath, nic: Nic): void
   it(`ixy ${driver ? `bind … ${driver}${owner}` : 'unbind'} makes it ready`, { timeout: 2 * TIMEOUT }, async () => {
     await guest().output(path.load);
     await guest().output(driver ? `${IXY} bind ${address} ${driver}${owner}` : `${IXY} unbind ${address}`);
-    expect(await listed()).toMatchObject({ driver, interfaces: [], supportedBy, obstacle: null });
-    const { status, stdout } = await guest().run(`${IXY} doctor --json`, { ...runsAs(path), timeout: TIMEOUT });
+    const [device, { status, stdout }] = await Promise.all([
+      listed(),
+      guest().run(`${IXY} doctor --json`, { ...runsAs(path), timeout: TIMEOUT }),
+    ]);
+    expect(device).toMatchObject({ driver, interfaces: [], supportedBy, obstacle: null });
     const { checks } = JSON.parse(stdout) as { checks: readonly Check[] };
     const problems = checks.filter(({ verdict }) => verdict === 'problem').map(({ name }) => name);
     expect({ status, problems }).toEqual(
@@ -54,46 +57,57 @@ export function testTaking(guest: () => Guest, path: AccessPath, nic: Nic): void
   });
 }
 
-/** `nic` is bound for this way of access. */
+/** `nic` is bound for this way of access, here and below. */
 export function testBringUp(guest: () => Guest, path: AccessPath, nic: Nic): void {
+  describe('the NIC', () => {
+    testInformation(guest, path, nic);
+    testReopening(guest, path, nic);
+  });
+}
+
+export function testInformation(guest: () => Guest, path: AccessPath, nic: Nic): void {
   const { supportedBy, queuePairs = 1 }: NicModel = NIC_MODELS[nic.model];
-  const address = nicAddress(nic);
+  const [{ description }] = openingsOf(nic);
+
+  it('ixy info says of it what it is', async () => {
+    const output = await guest().output(
+      `${IXY} info ${nicAddress(nic)}${suffix(path)} --registers --json`,
+      runsAs(path),
+    );
+    const info = JSON.parse(output) as Information;
+    expect(info).toMatchObject({
+      driver: supportedBy,
+      description,
+      mac: nicMac(nic),
+      mtu: 1500,
+      link: { up: true },
+      capabilities: { maxRxQueues: queuePairs, maxMtu: nic.properties ? 9000 : 9500 },
+    });
+    expect(Object.keys(info.registers).length).toBeGreaterThan(10);
+    if (supportedBy === 'virtio') expectFeatures(info.capabilities.features, nic, path);
+  });
+}
+
+export function testReopening(guest: () => Guest, path: AccessPath, nic: Nic): void {
   const openings = openingsOf(nic);
 
-  describe('the NIC', () => {
-    it('ixy info says of it what it is', async () => {
-      const output = await guest().output(`${IXY} info ${address}${suffix(path)} --registers --json`, runsAs(path));
-      const info = JSON.parse(output) as Information;
-      expect(info).toMatchObject({
-        driver: supportedBy,
-        description: openings[0].description,
-        mac: nicMac(nic),
-        mtu: 1500,
-        link: { up: true },
-        capabilities: { maxRxQueues: queuePairs, maxMtu: nic.properties ? 9000 : 9500 },
-      });
-      expect(Object.keys(info.registers).length).toBeGreaterThan(10);
-      if (supportedBy === 'virtio') expectFeatures(info.capabilities.features, nic, path);
-    });
-
-    it('opens, closes and opens again, by each interface that it has, which leaves no huge page behind', async () => {
-      const program = portProgram(
-        path,
-        `const seen = [];
+  it('opens, closes and opens again, by each interface that it has, which leaves no huge page behind', async () => {
+    const program = portProgram(
+      path,
+      `const seen = [];
         for (const options of ${JSON.stringify(openings.map(({ options }) => options))}) {
-          const port = await openPort('${address}', options);
+          const port = await openPort('${nicAddress(nic)}', options);
           seen.push([port.mac, port.description]);
           port.close();
         }
         print(seen);`,
-      );
-      expect(lastPrinted((await guest().startScript(program, runsAs(path)).ended).stdout)).toEqual(
-        openings.map(({ description }) => [nicMac(nic), description]),
-      );
-      expect(await guest().output("awk '/^HugePages_Free/ {print $2}' /proc/meminfo")).toBe(
-        String(guest().machine.hugePages),
-      );
-    });
+    );
+    expect(lastPrinted((await guest().startScript(program, runsAs(path)).ended).stdout)).toEqual(
+      openings.map(({ description }) => [nicMac(nic), description]),
+    );
+    expect(await guest().output("awk '/^HugePages_Free/ {print $2}' /proc/meminfo")).toBe(
+      String(guest().machine.hugePages),
+    );
   });
 }
 

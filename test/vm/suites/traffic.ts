@@ -72,28 +72,35 @@ export function testTraffic(guest: () => Guest, path: AccessPath, pair: Pair, co
       expect(digestOf(file.here)).toBe(digestOf(packets));
     });
 
-    it(`forwards ${count} packets each way`, { timeout: 2 * TIMEOUT }, async () => {
-      await holdFrames(guest(), pair, count);
-      const packets = await numberedPackets(guest(), count);
-      const running = guest().startScript(forwarder(path, pair, 2 * count), options);
-      await running.printed('ready');
-      const recordings = await Promise.all(
-        pair.map((end) => guest().cable(end).record({ from: 'guest', count, timeout: TIMEOUT })),
-      );
-      await Promise.all(pair.map((end) => guest().cable(end).send(packets, PACE)));
-      const { status, stdout, stderr } = await running.ended;
-      expect({ status, stderr }).toEqual({ status: 0, stderr: warnings(path) });
-      expect(lastPrinted(stdout)).toEqual({
-        directions: Array(2).fill({ received: count, forwarded: count, dropped: 0 }),
-        drops: [0, 0],
-      });
-      for (const recording of recordings) {
-        const file = await recording.ended();
-        expect(checkSequence(file)).toMatchObject(whole(count));
-        expect(digestOf(file)).toBe(digestOf(packets));
-      }
-      expect(await Promise.all(pair.map((end) => guest().cable(end).dropped()))).toEqual([0, 0]);
+    testForwarding(guest, path, pair, count);
+  });
+}
+
+/** `count`: packets each way. */
+export function testForwarding(guest: () => Guest, path: AccessPath, pair: Pair, count: number): void {
+  const options = { ...runsAs(path), timeout: TIMEOUT };
+
+  it(`forwards ${count} packets each way`, { timeout: 2 * TIMEOUT }, async () => {
+    await holdFrames(guest(), pair, count);
+    const packets = await numberedPackets(guest(), count);
+    const running = guest().startScript(forwarder(path, pair, 2 * count), options);
+    await running.printed('ready');
+    const recordings = await Promise.all(
+      pair.map((end) => guest().cable(end).record({ from: 'guest', count, timeout: TIMEOUT })),
+    );
+    await Promise.all(pair.map((end) => guest().cable(end).send(packets, PACE)));
+    const { status, stdout, stderr } = await running.ended;
+    expect({ status, stderr }).toEqual({ status: 0, stderr: warnings(path) });
+    expect(lastPrinted(stdout)).toEqual({
+      directions: Array(2).fill({ received: count, forwarded: count, dropped: 0 }),
+      drops: [0, 0],
     });
+    for (const recording of recordings) {
+      const file = await recording.ended();
+      expect(checkSequence(file)).toMatchObject(whole(count));
+      expect(digestOf(file)).toBe(digestOf(packets));
+    }
+    expect(await Promise.all(pair.map((end) => guest().cable(end).dropped()))).toEqual([0, 0]);
   });
 }
 

@@ -1,0 +1,34 @@
+/** The ixgbe driver on a machine without an IOMMU: through sysfs, and through UIO, on 82599s of ours that judge it. */
+import { afterEach, beforeAll, describe, expect } from 'vitest';
+import { ACCESS_PATHS } from './harness/binding.ts';
+import { describeGuest } from './harness/describe-guest.ts';
+import { takeOver } from './harness/ports.ts';
+import { HUGE_PAGES, QUICK, SERVED } from './pairs.ts';
+import { testBringUp } from './suites/bringup.ts';
+import { testForwarderEnds } from './suites/forwarder-ends.ts';
+import { testAdaptive } from './suites/modes.ts';
+import { testServedConfig } from './suites/served-config.ts';
+import { testForwarding, testTraffic } from './suites/traffic.ts';
+
+const { sysfs, uio } = ACCESS_PATHS;
+const [nic] = SERVED;
+
+describeGuest('ixgbe without an IOMMU', { nics: SERVED, hugePages: HUGE_PAGES }, (guest) => {
+  testServedConfig(guest, nic);
+
+  describe.each(QUICK ? [sysfs] : [sysfs, uio])('$name keeps to the rules', (path) => {
+    beforeAll(async () => {
+      await takeOver(guest(), path, ...SERVED);
+      guest().served.brokenRules(); // those that the kernel's driver does not keep to
+    });
+    afterEach(() => expect(guest().served.brokenRules()).toEqual([]));
+
+    if (QUICK) testForwarding(guest, path, SERVED, 20_000);
+    else {
+      testBringUp(guest, path, nic);
+      testTraffic(guest, path, SERVED, 20_000);
+      if (path === uio) testAdaptive(guest, path, SERVED);
+      testForwarderEnds(guest, path, SERVED);
+    }
+  });
+});
