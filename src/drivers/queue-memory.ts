@@ -48,6 +48,16 @@ export function createQueueState(): Int32Array {
   return new Int32Array(new SharedArrayBuffer(STATE_WORDS * Int32Array.BYTES_PER_ELEMENT));
 }
 
+/** Where a queue keeps its totals, likewise. */
+export function createQueueTotals(): Float64Array {
+  return new Float64Array(new SharedArrayBuffer(STATE_WORDS * Float64Array.BYTES_PER_ELEMENT));
+}
+
+/** Begins a queue's positions anew; its counters, at those indices, go on. */
+export function restartPositions(state: Int32Array, counters: readonly number[]): void {
+  for (let i = 0; i < state.length; i++) if (!counters.includes(i)) state[i] = 0;
+}
+
 /** A block as 32-bit words. */
 export function wordsOf({ bytes }: DmaBlock): Int32Array {
   return new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);

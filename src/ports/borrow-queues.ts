@@ -2,6 +2,7 @@
 
 import { borrowIxgbeQueues } from '../drivers/ixgbe/borrow.ts';
 import type { Borrow, BorrowedQueues, LentQueues } from '../drivers/loan.ts';
+import { borrowVirtioQueues } from '../drivers/virtio/borrow.ts';
 import { attachThreadedDevice, type ThreadedShare } from '../emulation/thread/attached-device.ts';
 import { IxyError } from '../errors.ts';
 import type { PacketPool } from '../memory/packet-pool.ts';
@@ -9,7 +10,7 @@ import type { AttachedDevice, DeviceShare } from '../pci/device-share.ts';
 import { attachSysfsDevice, type SysfsShare } from '../pci/sysfs-bars.ts';
 import { attachVfioDevice, type VfioShare } from '../pci/vfio/bars.ts';
 
-const DRIVERS: Readonly<Record<string, Borrow>> = { ixgbe: borrowIxgbeQueues };
+const DRIVERS: Readonly<Record<string, Borrow>> = { ixgbe: borrowIxgbeQueues, virtio: borrowVirtioQueues };
 
 /**
  * Takes over queues that another thread lent (`NetDevice.lend`): they receive into packets of `pool`, which must lie in the

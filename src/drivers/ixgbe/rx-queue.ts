@@ -4,14 +4,13 @@ import { NO_PACKET, type PacketPool } from '../../memory/packet-pool.ts';
 import { specialise } from '../../specialise.ts';
 import { checkedReceive, recordArmed } from '../checked-receive.ts';
 import type { RxQueue as NetRxQueue, RxInterrupt } from '../net-device.ts';
-import { createQueueState } from '../queue-memory.ts';
+import { createQueueState, restartPositions } from '../queue-memory.ts';
 import { makeRearm, makeReceive } from './rx-burst.ts';
 import { type Receive, RX_CONSTANTS, type RxContext } from './rx-context.ts';
 import { makeHashedReceive } from './rx-hashed.ts';
 import { makeScatteredReceive } from './rx-scattered.ts';
 
-const { NEXT, EMPTY, TAIL, NO_BUFFER, BAD_FRAMES } = RX_CONSTANTS;
-const { CHAIN_HEAD, CHAIN_TAIL, CHAIN_SEGMENTS, SKIPPING } = RX_CONSTANTS;
+const { NEXT, EMPTY, NO_BUFFER, BAD_FRAMES, CHAIN_HEAD } = RX_CONSTANTS;
 /**
  * Descriptors armed at once. One block stays empty and another must be before any is armed: blocks of half a ring would
  * let it run dry each time, so that the shortest rings have smaller ones.
@@ -57,13 +56,9 @@ export class RxQueue implements NetRxQueue {
     this.hash = hash;
     const size = ring.length / 4;
     const { state = createQueueState() } = init;
-    state[NEXT] = 0;
+    restartPositions(state, [NO_BUFFER, BAD_FRAMES]);
     state[EMPTY] = size;
-    state[TAIL] = 0;
     state[CHAIN_HEAD] = NO_PACKET;
-    state[CHAIN_TAIL] = NO_PACKET;
-    state[CHAIN_SEGMENTS] = 0;
-    state[SKIPPING] = 0;
     this.pool = pool;
     this.#domain = init.domain;
     this.#context = {

@@ -25,7 +25,7 @@ import { DEFAULT_HEADROOM, NO_PACKET, type PacketAddresses, type PacketPool } fr
 import { specialise } from '../../specialise.ts';
 import type { TxQueue as NetTxQueue } from '../net-device.ts';
 import { type PoolSource, PoolSources } from '../pool-sources.ts';
-import { createQueueState } from '../queue-memory.ts';
+import { createQueueState, restartPositions } from '../queue-memory.ts';
 import { TransmitAudit } from '../transmit-audit.ts';
 import { commandImages, makeTransmit, type Transmit, TX_CONSTANTS, type TxContext } from './tx-burst.ts';
 
@@ -78,9 +78,7 @@ export class TxQueue implements NetTxQueue {
     this.#ring = init.ring;
     this.#size = init.ring.length / 4;
     this.state = init.state ?? createQueueState();
-    this.state[TAIL] = 0;
-    this.state[USED] = 0;
-    this.state[OLDEST] = 0;
+    restartPositions(this.state, [DROPPED]);
     this.#shadow = new Int32Array(this.#size);
     this.#sources = new PoolSources(init.domain, this.#size, (pool, addresses) => this.#compile(pool, addresses));
     this.#reports = new Int32Array(Math.max(this.#size / BLOCK, LEAST_WORDS));

@@ -1,9 +1,10 @@
 /** An open virtio-net device. */
 import { EventEmitter } from 'node:events';
 import { type FeatureSet, featureNames, STATUS_NEEDS_RESET } from '../../datasheet/virtio/features.ts';
-import { errorMessage, IxyError } from '../../errors.ts';
+import { IxyError } from '../../errors.ts';
 import { closeOnExit } from '../lifecycle.ts';
 import { LINK_DOWN, sameLink, waitForLink } from '../link.ts';
+import type { LoanRequest, QueueLoan } from '../loan.ts';
 import type {
   DeviceCapabilities,
   DeviceStatistics,
@@ -12,12 +13,15 @@ import type {
   NetDevice,
   NetDeviceEvents,
 } from '../net-device.ts';
+import { QueueLender } from '../queue-lender.ts';
 import { type RssOptions, type RssState, requireRss } from '../rss.ts';
 import { unlessGone } from '../unless-gone.ts';
+import { AnnouncementCalls } from './announcement-calls.ts';
 import { ringKind } from './features.ts';
 import { ReceiveFilters } from './filters.ts';
 import type { VirtioInterrupts } from './interrupts.ts';
-import { netRegisters, readLink, wantsAnnouncement } from './net-config.ts';
+import { lendableVirtio } from './lender.ts';
+import { netRegisters, readLink } from './net-config.ts';
 import type { DeviceLimits } from './open.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { QueueSet } from './queues.ts';
@@ -56,14 +60,14 @@ export class VirtioNetDevice extends EventEmitter<NetDeviceEvents> implements Ne
   readonly #options: ResolvedOptions;
   readonly #queues: QueueSet;
   readonly #filters: ReceiveFilters;
+  readonly #calls: AnnouncementCalls;
   readonly #rss: VirtioRss | undefined;
   readonly #interrupts: VirtioInterrupts | undefined;
+  readonly #lender: QueueLender;
   readonly #stayOpen: () => void;
   readonly #timer: NodeJS.Timeout | undefined;
   /** The link as last seen, for telling changes. */
   #link = LINK_DOWN;
-  /** The device calls for an announcement which it got, but would not be told so. */
-  #standingCall = false;
   /** Why the device is of no use any more. */
   #failure: IxyError | undefined;
   #closed = false;
@@ -81,7 +85,10 @@ export class VirtioNetDevice extends EventEmitter<NetDeviceEvents> implements Ne
     this.#options = options;
     this.#queues = queues;
     this.#interrupts = interrupts;
+    this.#lender = new QueueLender(lendableVirtio(transport, features, queues, interrupts));
+    queues.onRelease(() => this.#lender.release());
     this.#rss = rss;
+    this.#calls = new AnnouncementCalls(transport, features, queues.control, options.logger);
     this.#filters = new ReceiveFilters(transport, features, queues.control, options.logger);
     const { speed } = readLink(transport, features);
     this.capabilities = {
@@ -117,7 +124,7 @@ export class VirtioNetDevice extends EventEmitter<NetDeviceEvents> implements Ne
   checkLink(): LinkState {
     const link = this.link();
     if (this.#closed || this.#failure) return link;
-    const announce = this.#hearsCall();
+    const announce = this.#calls.heard();
     if (announce || !sameLink(link, this.#link)) {
       this.#link = link;
       this.emit('link', link);
@@ -170,6 +177,12 @@ export class VirtioNetDevice extends EventEmitter<NetDeviceEvents> implements Ne
     this.#usableFilters().setVlan('VLAN_DELETE', id);
   }
 
+  /** See `NetDevice.lend`. Throws `ERR_DEVICE_UNSUPPORTED` without RING_RESET, too. */
+  lend(request: LoanRequest): QueueLoan {
+    this.#assertUsable();
+    return this.#lender.lend(request, this);
+  }
+
   /** See `NetDevice.rss`. Undefined also where the device sends frames of a flow to where it was last sent from (MQ alone). */
   rss(change?: RssOptions): RssState | undefined {
     if (change !== undefined) {
@@ -206,6 +219,7 @@ export class VirtioNetDevice extends EventEmitter<NetDeviceEvents> implements Ne
     this.#closed = true;
     clearInterval(this.#timer);
     this.#stayOpen();
+    this.#lender.end();
     try {
       shutDown(this.#transport, this.#queues, this.#interrupts, this.#options.logger);
     } finally {
@@ -224,27 +238,6 @@ export class VirtioNetDevice extends EventEmitter<NetDeviceEvents> implements Ne
     } catch (error) {
       if (error instanceof IxyError && error.code === 'ERR_DEVICE_GONE') this.#end('removed', error);
       throw error;
-    }
-  }
-
-  /**
-   * Whether the device calls for an announcement, once per call. That the network is told is the application's affair: it
-   * hears of it by a 'link' event. A call that cannot be acknowledged stands, and is not heard again.
-   */
-  #hearsCall(): boolean {
-    const calls = wantsAnnouncement(this.#transport, this.#features);
-    const heard = this.#standingCall;
-    this.#standingCall = calls && (heard || !this.#acknowledgeCall());
-    return calls && !heard;
-  }
-
-  #acknowledgeCall(): boolean {
-    try {
-      this.#queues.control?.send('ANNOUNCE_ACKNOWLEDGE');
-      return true;
-    } catch (error) {
-      this.#options.logger.warn(errorMessage(error));
-      return false;
     }
   }
 
@@ -277,6 +270,7 @@ export class VirtioNetDevice extends EventEmitter<NetDeviceEvents> implements Ne
     this.#failure = error;
     clearInterval(this.#timer);
     for (const queue of [...this.rx, ...this.tx]) queue.stop();
+    this.#lender.end();
     this.#interrupts?.giveUp();
     // Not from within the burst or access that noticed: listeners may well call close().
     queueMicrotask(() => this.emit(event, error));

@@ -24,7 +24,9 @@ export class VirtioInterrupts {
   readonly configVector: number | undefined;
   readonly #source: TransportInterrupts;
   readonly #lines: readonly InterruptLine[];
+  readonly #interrupts: readonly Interrupt[];
   readonly #queueVectors: number;
+  readonly #queues: number;
   #onConfigChange: () => void = () => {};
 
   /** Enables the vectors, and gives the queues their interrupts. Throws what `TransportInterrupts.enable` throws. */
@@ -35,7 +37,9 @@ export class VirtioInterrupts {
     // With one vector only, everybody shares it.
     this.#queueVectors = Math.max(1, vectors - 1);
     this.configVector = messages ? vectors - 1 : undefined;
-    this.#lines = source.enable(vectors).map((interrupt, vector) => {
+    this.#queues = queues.length;
+    this.#interrupts = source.enable(vectors);
+    this.#lines = this.#interrupts.map((interrupt, vector) => {
       const members = queues.filter((_, index) => this.#lineOf(index) === vector);
       return messages ? this.#messageLine(interrupt, vector, members) : this.#commonLine(interrupt, members);
     });
@@ -50,6 +54,17 @@ export class VirtioInterrupts {
   /** Vector of receive queue `index`; undefined where there are no vectors. */
   vectorOf(index: number): number | undefined {
     return this.configVector === undefined ? undefined : this.#lineOf(index);
+  }
+
+  /**
+   * `queue`, receive queue `index`, goes to another thread, and here has no interrupt any more. The eventfd of its vector: undefined
+   * if others have that vector, too, or there are none.
+   */
+  lend(index: number, queue: InterruptSource): number | undefined {
+    queue.interrupt?.handle(undefined);
+    queue.interrupt?.disarm();
+    queue.interrupt = undefined;
+    return this.configVector === this.#queues ? this.#interrupts[index].descriptor : undefined;
   }
 
   /** Has configuration changes reported from now on. */

@@ -35,6 +35,7 @@ const DEMANDS: Readonly<Record<number, { readonly bytes: number; readonly alignm
 
 /** A part of a BAR. */
 export interface Structure {
+  readonly bar: number;
   readonly registers: RegisterFile;
   /** Bytes from the BAR's begin; and how many belong to it. */
   readonly offset: number;
@@ -110,7 +111,7 @@ function structureAt(
   const { bytes, alignment } = DEMANDS[type];
   if (index >= BARS || size < bytes || offset % alignment !== 0) return undefined;
   const registers = existingBar(device, index);
-  return registers && offset + size <= registers.size ? { registers, offset, size } : undefined;
+  return registers && offset + size <= registers.size ? { bar: index, registers, offset, size } : undefined;
 }
 
 /** Undefined if the device has no such BAR. */

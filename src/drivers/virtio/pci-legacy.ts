@@ -6,7 +6,7 @@ import type { PciDevice, RegisterFile } from '../../pci/pci-device.ts';
 import { capabilities } from './pci-capabilities.ts';
 import { PciTransportInterrupts } from './pci-interrupts.ts';
 import { PciTransport } from './pci-transport.ts';
-import type { QueueSetup, TransportInterrupts } from './transport.ts';
+import type { DoorbellPlace, QueueSetup, TransportInterrupts } from './transport.ts';
 
 const MSIX_CAPABILITY = 0x11;
 const MSIX_CONTROL = 2;
@@ -82,6 +82,18 @@ export class LegacyTransport extends PciTransport {
     }
     registers.write32(LEGACY.QUEUE_ADDRESS, addresses.descriptors / LEGACY_PAGE);
     return this.doorbell(() => registers.write16(LEGACY.QUEUE_NOTIFY, index));
+  }
+
+  resetQueue(index: number): void {
+    throw new IxyError(
+      'ERR_DEVICE_UNSUPPORTED',
+      `${this.address}: the legacy interface gives no queue back before the device is reset, found a wish for ${index}`,
+    );
+  }
+
+  /** One for all queues. */
+  doorbellOf(_index: number): DoorbellPlace {
+    return { bar: 0, offset: LEGACY.QUEUE_NOTIFY };
   }
 
   setConfigVector(vector: number | undefined): void {

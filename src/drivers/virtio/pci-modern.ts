@@ -5,11 +5,14 @@ import { IxyError } from '../../errors.ts';
 import { addressHigh, addressLow } from '../../memory/dma-memory.ts';
 import type { PciDevice } from '../../pci/pci-device.ts';
 import type { Structures } from './pci-capabilities.ts';
+import { DOORBELL_BYTES, makeDoorbell } from './pci-doorbell.ts';
 import { PciTransportInterrupts } from './pci-interrupts.ts';
 import { PciTransport } from './pci-transport.ts';
-import type { QueueAddresses, QueueSetup, TransportInterrupts } from './transport.ts';
+import type { DoorbellPlace, QueueAddresses, QueueSetup, TransportInterrupts } from './transport.ts';
 
-const DOORBELL_BYTES = 2;
+const RESET_BYTES = 2;
+const QUEUE_RESET_MILLISECONDS = 100;
+const RESET_LOOK_MILLISECONDS = 0.02;
 
 /** More queues than this, people will not look at. */
 const MAXIMUM_SHOWN_QUEUES = 65;
@@ -77,9 +80,37 @@ export class ModernTransport extends PciTransport {
       this.checkVector(`queue ${index}`, vector, this.#read16(COMMON.QUEUE_MSIX_VECTOR));
     }
     this.#writeAddresses(addresses);
-    const ring = this.#doorbellOf(index);
+    const { offset } = this.#selectedDoorbell(index);
     this.#write16(COMMON.QUEUE_ENABLE, 1);
-    return ring;
+    return makeDoorbell(this.#structures.notify.registers, offset, index, (write) => this.doorbell(write));
+  }
+
+  /** Both fields are 0 once the device has let go of the queue (4.1.4.3.1). */
+  resetQueue(index: number): void {
+    if (this.#structures.common.size < COMMON.QUEUE_RESET + RESET_BYTES) {
+      throw new IxyError(
+        'ERR_DEVICE_UNSUPPORTED',
+        `${this.address}: the device offers RING_RESET, but its common configuration has no field for it`,
+      );
+    }
+    this.#write16(COMMON.QUEUE_SELECT, index);
+    if (this.#read16(COMMON.QUEUE_ENABLE) === 0) return;
+    this.#write16(COMMON.QUEUE_RESET, 1);
+    const end = this.clock.now() + QUEUE_RESET_MILLISECONDS;
+    while (this.#read16(COMMON.QUEUE_RESET) !== 0 || this.#read16(COMMON.QUEUE_ENABLE) !== 0) {
+      if (this.clock.now() >= end) {
+        throw new IxyError(
+          'ERR_TIMEOUT',
+          `${this.address}: the device still has queue ${index} ${QUEUE_RESET_MILLISECONDS} ms after it was asked for it`,
+        );
+      }
+      this.clock.pause(RESET_LOOK_MILLISECONDS);
+    }
+  }
+
+  doorbellOf(index: number): DoorbellPlace {
+    this.#write16(COMMON.QUEUE_SELECT, index);
+    return this.#selectedDoorbell(index);
   }
 
   setConfigVector(vector: number | undefined): void {
@@ -134,27 +165,14 @@ export class ModernTransport extends PciTransport {
     }
   }
 
-  /**
-   * What rings the selected queue's doorbell: its index, in 16 bits (4.1.5.2). Where the BAR is memory that is a plain store
-   * (see `RegisterFile.doorbells`): a register's write may be a system call, or a wait for another thread.
-   */
-  #doorbellOf(index: number): () => void {
-    const { registers, offset, size, multiplier } = this.#structures.notify;
+  #selectedDoorbell(index: number): DoorbellPlace {
+    const { bar, offset, size, multiplier } = this.#structures.notify;
     const at = this.#read16(COMMON.QUEUE_NOTIFY_OFF) * multiplier;
-    if (at + DOORBELL_BYTES > size) {
-      throw new IxyError(
-        'ERR_DEVICE_UNSUPPORTED',
-        `${this.address}: the doorbell of queue ${index} must lie in ${size} bytes, found it at ${at}`,
-      );
-    }
-    const place = offset + at;
-    const { buffer, byteOffset, byteLength } = registers.doorbells;
-    if (place + DOORBELL_BYTES > byteLength) return this.doorbell(() => registers.write16(place, index));
-    const halves = new Uint16Array(buffer, byteOffset, byteLength / DOORBELL_BYTES);
-    const half = place / DOORBELL_BYTES;
-    return () => {
-      halves[half] = index;
-    };
+    if (at + DOORBELL_BYTES <= size) return { bar, offset: offset + at };
+    throw new IxyError(
+      'ERR_DEVICE_UNSUPPORTED',
+      `${this.address}: the doorbell of queue ${index} must lie in ${size} bytes, found it at ${at}`,
+    );
   }
 
   #read8(at: number): number {

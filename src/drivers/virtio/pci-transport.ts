@@ -3,9 +3,10 @@ import type { FeatureSet } from '../../datasheet/virtio/features.ts';
 import { NO_VECTOR } from '../../datasheet/virtio/pci.ts';
 import { IxyError, systemErrorCode } from '../../errors.ts';
 import type { DmaDomain } from '../../memory/dma-memory.ts';
+import type { SharedDevice } from '../../pci/device-share.ts';
 import { type DeviceClock, PCI_COMMAND, PCI_COMMAND_INTX_DISABLE, type PciDevice } from '../../pci/pci-device.ts';
 import { ReleaseStack } from '../release-stack.ts';
-import type { QueueSetup, TransportInterrupts, VirtioTransport } from './transport.ts';
+import type { DoorbellPlace, QueueSetup, TransportInterrupts, VirtioTransport } from './transport.ts';
 
 const RESET_MILLISECONDS = 1000;
 const BLOCKING_RESET_MILLISECONDS = 100;
@@ -45,6 +46,8 @@ export abstract class PciTransport implements VirtioTransport {
   abstract writeConfig8(offset: number, value: number): void;
   abstract queueSize(index: number): number;
   abstract setUpQueue(index: number, setup: QueueSetup): () => void;
+  abstract resetQueue(index: number): void;
+  abstract doorbellOf(index: number): DoorbellPlace;
   abstract setConfigVector(vector: number | undefined): void;
   abstract registers(): Record<string, number>;
 
@@ -105,6 +108,10 @@ export abstract class PciTransport implements VirtioTransport {
     steps.push(() => this.device.setBusMaster(false));
     steps.push(() => this.interrupts?.disable());
     steps.release();
+  }
+
+  get share(): (() => SharedDevice) | undefined {
+    return this.device.share?.bind(this.device);
   }
 
   /** Makes a doorbell of a register's write. Where registers are files, that fails once the device has gone. */

@@ -54,6 +54,9 @@ export interface QueueInit {
    * queue has then stopped: it takes and gives nothing until `reclaim`, and the device must be reset. May not throw.
    */
   readonly onBroken: (reason: string) => void;
+  /** Positions, which begin anew, and counters, which go on; and totals. Default: those of a new queue. */
+  readonly state?: Int32Array;
+  readonly totals?: Float64Array;
 }
 
 export interface RxQueueInit extends QueueInit {

@@ -33,10 +33,15 @@ export interface QueueSet {
   /** Descriptors, by pair. */
   readonly rxSizes: readonly number[];
   readonly txSizes: readonly number[];
+  /** What each queue is made from. */
+  readonly rxInits: readonly QueueInit[];
+  readonly txInits: readonly QueueInit[];
   /** Index of the control queue. */
   readonly controlIndex: number;
   /** Called when a queue finds that the device broke the ring's rules. */
   onBroken: (reason: string) => void;
+  /** `step` gives back what must go before the rings do. */
+  onRelease(step: () => void): void;
   /** Gives packets back to their pools and memory to the system. The device must have been reset. Idempotent. */
   release(): void;
 }
@@ -93,11 +98,15 @@ export function createQueues(
       acquired.push(() => queue.reclaim());
       return queue;
     };
-    const rx = rxSizes.map((size, pair) => adopt(new VirtioRxQueue({ ...init(size, `rx[${pair}]`), pool })));
-    const tx = txSizes.map((size, pair) => adopt(new VirtioTxQueue(init(size, `tx[${pair}]`))));
+    const rxInits = rxSizes.map((size, pair) => init(size, `rx[${pair}]`));
+    const txInits = txSizes.map((size, pair) => init(size, `tx[${pair}]`));
+    const rx = rxInits.map((rxInit) => adopt(new VirtioRxQueue({ ...rxInit, pool })));
+    const tx = txInits.map((txInit) => adopt(new VirtioTxQueue(txInit)));
     const control = controlSize === 0 ? undefined : createControl(transport, heap, kind, features, controlSize);
+    const onRelease = (step: () => void): void => acquired.push(step);
     const release = (): void => acquired.release();
-    return Object.assign(queues, { rx, tx, control, rxSizes, txSizes, controlIndex, release });
+    const sizes = { rxSizes, txSizes, rxInits, txInits };
+    return Object.assign(queues, { rx, tx, control, ...sizes, controlIndex, onRelease, release });
   } catch (error) {
     acquired.release();
     throw error;

@@ -3,6 +3,7 @@ import { NO_PACKET, type PacketPool } from '../../memory/packet-pool.ts';
 import { specialise } from '../../specialise.ts';
 import { checkedReceive, recordArmed } from '../checked-receive.ts';
 import type { RxQueue as NetRxQueue, RxInterrupt } from '../net-device.ts';
+import { createQueueState, createQueueTotals, restartPositions } from '../queue-memory.ts';
 import { headerAddresses } from './header-addresses.ts';
 import { createPackedRx } from './packed-rx.ts';
 import { checkFeatures, queueAddresses, type RxQueueInit } from './queue-init.ts';
@@ -33,9 +34,11 @@ export class VirtioRxQueue implements NetRxQueue {
 
   readonly #init: RxQueueInit;
   readonly #image: Float64Array;
-  readonly #state = new Int32Array(STATE_WORDS);
-  readonly #totals = new Float64Array(STATE_WORDS);
+  /** Positions and counters, and totals, in shared memory: for whom the queue is lent to. */
+  readonly state: Int32Array;
+  readonly totals: Float64Array;
   readonly #shadow: Int32Array;
+  #abandoned = false;
   #ring: RxRing | undefined;
 
   /** Throws `ERR_DEVICE_UNSUPPORTED`: see `checkFeatures`. */
@@ -43,6 +46,10 @@ export class VirtioRxQueue implements NetRxQueue {
     checkFeatures(init);
     const { pool, domain, size, features } = init;
     this.#init = init;
+    const { state = createQueueState(), totals = createQueueTotals() } = init;
+    restartPositions(state, [NO_BUFFER, BAD_FRAMES]);
+    this.state = state;
+    this.totals = totals;
     this.pool = pool;
     this.addresses = queueAddresses(init.kind, size, init.address);
     const addresses = pool.retain(domain);
@@ -52,20 +59,20 @@ export class VirtioRxQueue implements NetRxQueue {
 
   /** Frames handed over, and their bytes without the virtio header. */
   get packets(): number {
-    return this.#totals[PACKETS];
+    return this.totals[PACKETS];
   }
   get bytes(): number {
-    return this.#totals[BYTES];
+    return this.totals[BYTES];
   }
 
   /** Times that buffers could not be replaced because the pool was empty. */
   get noBuffer(): number {
-    return this.#state[NO_BUFFER] >>> 0;
+    return this.state[NO_BUFFER] >>> 0;
   }
 
   /** Frames dropped because they made no sense: no bytes, more than their buffers have, a header that points outside. */
   get badFrames(): number {
-    return this.#state[BAD_FRAMES] >>> 0;
+    return this.state[BAD_FRAMES] >>> 0;
   }
 
   /** Writes the descriptors and compiles the bursts; interrupts are off. `notify` rings the queue's doorbell. */
@@ -104,13 +111,21 @@ export class VirtioRxQueue implements NetRxQueue {
     this.#ring = undefined;
   }
 
-  /** Gives all buffers in the ring back to the pool, and the pool back. The device must have been reset. */
+  /** Gives all buffers in the ring back to the pool, and the pool back. The device, or its queue, must have been reset. Idempotent. */
   reclaim(): void {
-    this.stop();
+    if (this.#abandoned) return;
     for (let id = 0; id < this.#shadow.length; id++) {
       if (this.#shadow[id] !== NO_PACKET) this.pool.reclaim(this.#shadow[id]);
       this.#shadow[id] = NO_PACKET;
     }
+    this.abandon();
+  }
+
+  /** Gives the pool back, and leaves the buffers in the ring to others: the device may still be using them. Idempotent. */
+  abandon(): void {
+    if (this.#abandoned) return;
+    this.#abandoned = true;
+    this.stop();
     this.pool.release(this.#init.domain);
   }
 
@@ -132,8 +147,8 @@ export class VirtioRxQueue implements NetRxQueue {
       hashes: pool.rssHash,
       addresses: this.#image,
       shadow: this.#shadow,
-      state: this.#state,
-      totals: this.#totals,
+      state: this.state,
+      totals: this.totals,
       headers: new Uint16Array(pool.memory.buffer, 0, pool.memory.size / 2),
       size,
       maximumLength: pool.dataSize,

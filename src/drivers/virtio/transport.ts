@@ -4,6 +4,7 @@
  */
 import type { FeatureSet } from '../../datasheet/virtio/features.ts';
 import type { DmaDomain } from '../../memory/dma-memory.ts';
+import type { SharedDevice } from '../../pci/device-share.ts';
 import type { DeviceClock, Interrupt, InterruptKind } from '../../pci/pci-device.ts';
 
 /** Device addresses of a queue's three parts (2.6): for packed rings the last two are event suppression structures. */
@@ -19,6 +20,13 @@ export interface QueueSetup {
   readonly addresses: QueueAddresses;
   /** The interrupt vector that tells of used buffers; undefined for none. */
   readonly vector?: number | undefined;
+}
+
+/** A queue's doorbell, which takes the queue's index in 16 bits. */
+export interface DoorbellPlace {
+  readonly bar: number;
+  /** Bytes from the BAR's begin. */
+  readonly offset: number;
 }
 
 /** Interrupts as the transport has them; see `PciInterrupts`. */
@@ -76,6 +84,15 @@ export interface VirtioTransport {
    * (NO_VECTOR read back). Returns what rings the queue's doorbell, for as long as the device is set up.
    */
   setUpQueue(index: number, setup: QueueSetup): () => void;
+  /**
+   * With RING_RESET: takes a queue from the device (2.6.1), and it may be set up again. Blocks, at most 100 ms; throws
+   * `ERR_TIMEOUT`, and `ERR_DEVICE_UNSUPPORTED` if the device has no room for it.
+   */
+  resetQueue(index: number): void;
+  /** Where that queue's doorbell is, for other threads. Throws like `setUpQueue`. */
+  doorbellOf(index: number): DoorbellPlace;
+  /** Makes the device reachable for another thread; undefined if none can reach it. */
+  readonly share: (() => SharedDevice) | undefined;
   /** Which vector tells of configuration changes; undefined for none. Throws like `setUpQueue`. */
   setConfigVector(vector: number | undefined): void;
 

@@ -8,6 +8,7 @@ import type { PacketBatch } from '../../memory/packet-batch.ts';
 import { NO_PACKET, type PacketAddresses, type PacketPool } from '../../memory/packet-pool.ts';
 import type { TxQueue as NetTxQueue } from '../net-device.ts';
 import { type PoolSource, PoolSources } from '../pool-sources.ts';
+import { createQueueState, createQueueTotals, restartPositions } from '../queue-memory.ts';
 import { TransmitAudit } from '../transmit-audit.ts';
 import { headerAddresses } from './header-addresses.ts';
 import { PackedTx } from './packed-tx.ts';
@@ -36,18 +37,24 @@ export class VirtioTxQueue implements NetTxQueue {
   transmit: Transmit = () => 0;
 
   readonly #init: TxQueueInit;
-  readonly #state = new Int32Array(STATE_WORDS);
-  readonly #totals = new Float64Array(STATE_WORDS);
+  /** Positions and counters, and totals, in shared memory: for whom the queue is lent to. */
+  readonly state: Int32Array;
+  readonly totals: Float64Array;
   readonly #shadow: Int32Array;
   readonly #frames: FrameBuilder;
   readonly #audit = new TransmitAudit();
   readonly #sources: PoolSources;
+  #abandoned = false;
   #ring: TxRing | undefined;
 
   /** Throws `ERR_DEVICE_UNSUPPORTED`: see `checkFeatures`. */
   constructor(init: TxQueueInit) {
     checkFeatures(init);
     this.#init = init;
+    const { state = createQueueState(), totals = createQueueTotals() } = init;
+    restartPositions(state, [DROPPED]);
+    this.state = state;
+    this.totals = totals;
     this.addresses = queueAddresses(init.kind, init.size, init.address);
     this.#shadow = new Int32Array(Math.max(init.size, STATE_WORDS)).fill(NO_PACKET);
     this.#sources = new PoolSources(init.domain, init.size, (pool, addresses) => this.#compile(pool, addresses));
@@ -56,10 +63,10 @@ export class VirtioTxQueue implements NetTxQueue {
 
   /** Packets given to the device, and their bytes without the virtio header; after `reclaim`, those that it has used. */
   get packets(): number {
-    return this.#totals[PACKETS];
+    return this.totals[PACKETS];
   }
   get bytes(): number {
-    return this.#totals[BYTES];
+    return this.totals[BYTES];
   }
 
   /**
@@ -67,7 +74,7 @@ export class VirtioTxQueue implements NetTxQueue {
    * also those that it had not used by then.
    */
   get dropped(): number {
-    return this.#state[DROPPED] >>> 0;
+    return this.state[DROPPED] >>> 0;
   }
 
   /** Writes the ring; the device is asked not to interrupt. `notify` rings the queue's doorbell. */
@@ -76,8 +83,8 @@ export class VirtioTxQueue implements NetTxQueue {
     const tables: TxTables = {
       constants: TX_CONSTANTS,
       shadow: this.#shadow,
-      state: this.#state,
-      totals: this.#totals,
+      state: this.state,
+      totals: this.totals,
       size,
       headerBytes: features.headerBytes,
       inOrder: features.inOrder,
@@ -102,11 +109,20 @@ export class VirtioTxQueue implements NetTxQueue {
     this.#ring = undefined;
   }
 
-  /** Gives all packets in the ring back to their pools, and the pools back. The device must have been reset. */
+  /** Gives all packets in the ring back to their pools, and the pools back. The device, or its queue, must have been reset. Idempotent. */
   reclaim(): void {
+    if (this.#abandoned) return;
     if (this.#ring) this.#takeBack(this.#ring);
     this.stop();
     for (let id = 0; id < this.#init.size; id++) if (this.#shadow[id] !== NO_PACKET) this.#giveUp(id);
+    this.abandon();
+  }
+
+  /** Gives the pools back, and leaves the packets in the ring to others: the device may still be using them. Idempotent. */
+  abandon(): void {
+    if (this.#abandoned) return;
+    this.#abandoned = true;
+    this.stop();
     this.#sources.close();
   }
 
@@ -114,9 +130,9 @@ export class VirtioTxQueue implements NetTxQueue {
   #giveUp(id: number): void {
     const pool = this.#sources.left(id)?.pool;
     if (!pool) return;
-    this.#totals[PACKETS]--;
-    this.#totals[BYTES] -= pool.totalLength(this.#shadow[id]);
-    this.#state[DROPPED]++;
+    this.totals[PACKETS]--;
+    this.totals[BYTES] -= pool.totalLength(this.#shadow[id]);
+    this.state[DROPPED]++;
     this.#giveBack(pool, id);
   }
 
@@ -179,16 +195,16 @@ export class VirtioTxQueue implements NetTxQueue {
       const bytes = this.#frames.sendable(pool, packet);
       if (bytes === 0) {
         pool.free(packet);
-        this.#state[DROPPED]++;
+        this.state[DROPPED]++;
       } else if (this.#enqueue(ring, source, packet)) {
-        this.#totals[BYTES] += bytes;
+        this.totals[BYTES] += bytes;
         queued++;
       } else {
         break;
       }
     }
     if (done > 0) batch.shift(done);
-    this.#totals[PACKETS] += queued;
+    this.totals[PACKETS] += queued;
     ring.publish();
     if (error) throw error;
     return queued;

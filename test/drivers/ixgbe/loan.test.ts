@@ -1,199 +1,26 @@
 /** Queues of an 82599 in other threads, on the emulated one, which judges. */
-import { afterEach, describe, expect, test } from 'vitest';
-import { type IxgbeDevice, type IxgbeOptions, openIxgbe } from '../../../src/drivers/ixgbe/index.ts';
-import type { RxQueue, TxQueue } from '../../../src/drivers/net-device.ts';
-import { EmulatedPciDevice, ThreadedPciDevice } from '../../../src/emulation/index.ts';
+import { describe, expect, test } from 'vitest';
+import { openIxgbe } from '../../../src/drivers/ixgbe/index.ts';
+import { EmulatedPciDevice } from '../../../src/emulation/index.ts';
 import type { DmaMemory } from '../../../src/memory/dma-memory.ts';
 import { allocateHugeMemory } from '../../../src/memory/huge-memory.ts';
 import { PacketBatch } from '../../../src/memory/packet-batch.ts';
-import { PacketPool } from '../../../src/memory/packet-pool.ts';
 import { allocatePlainMemory } from '../../../src/memory/plain-memory.ts';
-import { SharedPool } from '../../../src/memory/shared-pool.ts';
-import { Borrower, MARK_OFFSET } from '../../support/borrower.ts';
 import { hugePagesMissing, useHugePages } from '../../support/huge-pages.ts';
+import {
+  BORROWER,
+  cleanups,
+  expectWhole,
+  FLOWS,
+  lend,
+  lendTo,
+  MEMBERS,
+  openLab,
+  PAGE,
+  Traffic,
+  until,
+} from '../../support/loan-lab.ts';
 import { openDescriptors } from '../../support/process.ts';
-
-const PAGE = 2 ** 21;
-const MEMBERS = 4;
-/** How echoes are marked: by the borrower, and by this thread. */
-const BORROWER = 0xb0;
-const LENDER = 0xa0;
-const MAC_A = '02:00:00:00:00:0a';
-const MAC_B = '02:00:00:00:00:0b';
-const FLOWS = 64;
-/** Which flow a frame is of, and its number in it, stand behind the mark. */
-const FLOW_OFFSET = 44;
-const NUMBER_OFFSET = 48;
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-interface Lab {
-  /** Two queues each way; flows are spread over both. Its packets are member 0 of `pool`. */
-  readonly nic: IxgbeDevice;
-  readonly device: ThreadedPciDevice;
-  readonly pool: SharedPool;
-  /** At the other end of the cable. */
-  readonly peer: IxgbeDevice;
-  readonly frame: number;
-}
-
-interface LabOptions {
-  readonly allocate?: (bytes: number) => DmaMemory;
-  readonly checked?: boolean;
-  readonly mtu?: number;
-  /** Bytes in the frames of its traffic. Default 64. */
-  readonly frame?: number;
-}
-
-async function openLab({ allocate = allocatePlainMemory, ...options }: LabOptions = {}): Promise<Lab> {
-  const { checked = false, mtu = 1500, frame = 64 } = options;
-  const wire = { kind: 'cable', name: `loan-${cables++}` } as const;
-  const open = async (device: ThreadedPciDevice, options: Partial<IxgbeOptions>): Promise<IxgbeDevice> => {
-    const nic = await openIxgbe(device, { allocateMemory: allocate, mtu, ...options });
-    cleanups.push(() => nic.close());
-    return nic;
-  };
-  const pool = new SharedPool(allocate(PacketPool.memorySize(4 * 2048, PAGE)), { members: MEMBERS, checked });
-  cleanups.push(() => pool.close());
-  const device = new ThreadedPciDevice({ address: 'emulated:a', strict: true, wire, mac: MAC_A });
-  const nic = await open(device, { rxQueues: 2, txQueues: 2, pool: pool.view(0) });
-  const peer = await open(new ThreadedPciDevice({ address: 'emulated:b', wire, mac: MAC_B }), { promiscuous: true });
-  await Promise.all([nic.waitForLink(), peer.waitForLink()]);
-  return { nic, device, pool, peer, frame };
-}
-let cables = 0;
-
-/** Lends queue 1 both ways to a new thread. */
-async function lendTo({ nic, pool }: Lab, member: number, options: { readonly sleeps?: boolean } = {}) {
-  const loan = nic.lend({ rx: [1], tx: [1], memory: pool.memory });
-  cleanups.push(() => loan.takeBack());
-  const borrower = new Borrower({ loan, pool: pool.share(member), mark: BORROWER, ...options });
-  cleanups.push(() => borrower.kill());
-  await borrower.running();
-  return { loan, borrower };
-}
-
-/** The member's packets are all there again, and the NIC was driven by its rules. */
-function expectWhole({ pool, device }: Lab, member: number): void {
-  pool.recover(member);
-  const share = pool.capacity / MEMBERS;
-  expect(pool.held(member)).toBe(share);
-  expect(pool.recover(member)).toBe(0); // none is anywhere but in its free list
-  expect(device.inspect().violations).toEqual([]);
-}
-
-/** A UDP frame to the NIC, of one of `FLOWS` flows; of more than a buffer, the rest is zeros behind it. */
-function writeFrame(pool: PacketPool, packet: number, length: number, flow: number, number: number): void {
-  let rest = length;
-  for (let segment = packet; ; ) {
-    const part = Math.min(rest, pool.dataSize);
-    pool.length[segment] = part;
-    rest -= part;
-    if (rest === 0) break;
-    const next = pool.allocate();
-    pool.chain(segment, next);
-    segment = next;
-  }
-  const frame = Buffer.from(pool.bytes.buffer, pool.offset(packet), 64).fill(0);
-  frame.write('02000000000a02000000000b08004500', 0, 'hex');
-  frame.writeUInt16BE(length - 14, 16);
-  frame.write('4011', 22, 'hex');
-  frame.write('0a0000010a000002', 26, 'hex');
-  frame.writeUInt16BE(1000 + flow, 34);
-  frame.writeUInt16BE(2000, 36);
-  frame.writeUInt16BE(length - 34, 38);
-  frame.writeUInt32BE(flow, FLOW_OFFSET);
-  frame.writeUInt32BE(number, NUMBER_OFFSET);
-}
-
-/** Sends frames of all flows in turn, and takes the echoes; knows what each flow got back, and from whom. */
-class Traffic {
-  readonly sent = new Int32Array(FLOWS);
-  readonly echoed = new Int32Array(FLOWS);
-  /** By flow: marks of the echoes. */
-  readonly marks = Array.from({ length: FLOWS }, () => new Set<number>());
-  disorder = 0;
-  readonly #rx: RxQueue;
-  readonly #tx: TxQueue;
-  readonly #local: { readonly rx: RxQueue; readonly tx: TxQueue };
-  readonly #batch = new PacketBatch(16);
-  readonly #frame: number;
-  readonly #echoes = new Map<number, number>();
-  #flow = 0;
-
-  constructor({ nic, peer, frame }: Lab) {
-    this.#frame = frame;
-    this.#rx = peer.rx[0];
-    this.#tx = peer.tx[0];
-    this.#local = { rx: nic.rx[0], tx: nic.tx[0] };
-  }
-
-  get inFlight(): number {
-    return this.sent.reduce((sum, sent, flow) => sum + sent - this.echoed[flow], 0);
-  }
-
-  echoedBy(mark: number): number {
-    return this.#echoes.get(mark) ?? 0;
-  }
-
-  send(): void {
-    const { pool } = this.#rx;
-    const batch = this.#batch;
-    batch.allocate(pool, batch.capacity);
-    for (let i = 0; i < batch.length; i++) {
-      const flow = this.#flow;
-      this.#flow = (flow + 1) % FLOWS;
-      writeFrame(pool, batch.packets[i], this.#frame, flow, this.sent[flow]++);
-    }
-    this.#tx.transmit(batch);
-    batch.free();
-  }
-
-  /** This thread's part of the echo, and what comes back. */
-  turn(): void {
-    const batch = this.#batch;
-    this.#local.rx.receive(batch);
-    for (let i = 0; i < batch.length; i++) batch.pool.bytes[batch.offset(i) + MARK_OFFSET] = LENDER;
-    this.#local.tx.transmit(batch);
-    batch.free();
-    this.#rx.receive(batch);
-    for (let i = 0; i < batch.length; i++) {
-      const frame = Buffer.from(batch.pool.bytes.buffer, batch.offset(i), 64);
-      const flow = frame.readUInt32BE(FLOW_OFFSET);
-      const number = frame.readUInt32BE(NUMBER_OFFSET);
-      if (number < this.echoed[flow]) this.disorder++;
-      this.echoed[flow] = number + 1; // those before it are lost, if they have not come
-      this.marks[flow].add(frame[MARK_OFFSET]);
-      this.#echoes.set(frame[MARK_OFFSET], this.echoedBy(frame[MARK_OFFSET]) + 1);
-    }
-    batch.free();
-  }
-
-  /** `count` bursts with so few frames in flight that no ring overflows, and all echoes. */
-  async run(count: number): Promise<void> {
-    for (let burst = 0; burst < count; burst++) {
-      this.send();
-      await until(() => {
-        this.turn();
-        return this.inFlight < 128;
-      }, `${this.inFlight} frames are missing`);
-    }
-    await until(() => {
-      this.turn();
-      return this.inFlight === 0;
-    }, 'echoes are missing');
-  }
-}
-
-async function until(look: () => boolean, missing: string, milliseconds = 10_000): Promise<void> {
-  for (const end = performance.now() + milliseconds; !look(); ) {
-    if (performance.now() > end) throw new Error(missing);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
 
 describe('a borrowed queue', () => {
   test('carries traffic both ways while this thread has another queue of the same NIC', async () => {
@@ -215,7 +42,7 @@ describe('a borrowed queue', () => {
   test('is counted by its port, without asking anybody', async () => {
     const lab = await openLab();
     await lendTo(lab, 1);
-    lab.nic.rss({ queues: [1] });
+    lab.nic.rss?.({ queues: [1] });
     const traffic = new Traffic(lab);
     await traffic.run(50);
     expect(lab.nic.statistics()).toMatchObject({ rxPackets: 800, txPackets: 800, rxDropped: 0, txDropped: 0 });
@@ -226,7 +53,7 @@ describe('a borrowed queue', () => {
   test('finds nothing for the thread that lent it', async () => {
     const { nic, pool, device } = await openLab();
     const before = pool.view(0).available;
-    const loan = nic.lend({ rx: [1], tx: [0, 1], memory: pool.memory });
+    const loan = lend({ nic }, { rx: [1], tx: [0, 1], memory: pool.memory });
     expect(pool.view(0).available).toBe(before + 480); // those in its ring
     const batch = new PacketBatch(4);
     batch.allocate(pool.view(0), 4);
@@ -242,7 +69,7 @@ describe('a borrowed queue', () => {
   test('sleeps until a packet comes', async () => {
     const lab = await openLab();
     const { borrower } = await lendTo(lab, 1, { sleeps: true });
-    lab.nic.rss({ queues: [1] });
+    lab.nic.rss?.({ queues: [1] });
     const traffic = new Traffic(lab);
     for (let round = 0; round < 50; round++) {
       await until(() => borrower.sleeps > round, 'it does not go to sleep');
@@ -264,7 +91,7 @@ describe('a borrowed queue', () => {
   test('takes jumbo frames', async () => {
     const lab = await openLab({ mtu: 9000, frame: 5000 });
     const { loan, borrower } = await lendTo(lab, 1);
-    lab.nic.rss({ queues: [1] });
+    lab.nic.rss?.({ queues: [1] });
     const traffic = new Traffic(lab);
     await traffic.run(20);
     await borrower.kill();
@@ -330,10 +157,10 @@ describe('a loan', () => {
 
   test('gives back all descriptors', async () => {
     const { nic, pool } = await openLab();
-    const lend = () => nic.lend({ rx: [0, 1], tx: [], memory: pool.memory });
-    lend().takeBack();
+    const lendBoth = () => lend({ nic }, { rx: [0, 1], tx: [], memory: pool.memory });
+    lendBoth().takeBack();
     const before = openDescriptors();
-    for (let i = 0; i < 20; i++) lend().takeBack();
+    for (let i = 0; i < 20; i++) lendBoth().takeBack();
     expect(openDescriptors()).toBe(before);
   });
 
@@ -341,23 +168,23 @@ describe('a loan', () => {
     const { nic, pool } = await openLab();
     const { memory } = pool;
     const refusal = (message: string) => expect.objectContaining({ code: 'ERR_ARGUMENT', message });
-    expect(() => nic.lend({ rx: [2], tx: [], memory })).toThrow(
+    expect(() => lend({ nic }, { rx: [2], tx: [], memory })).toThrow(
       refusal('emulated:a: no receive queue 2 to lend: there are 2'),
     );
-    expect(() => nic.lend({ rx: [], tx: [0.5], memory })).toThrow(
+    expect(() => lend({ nic }, { rx: [], tx: [0.5], memory })).toThrow(
       refusal('emulated:a: no transmit queue 0.5 to lend: there are 2'),
     );
     const again = 'emulated:a: no receive queue 1 to lend: it is lent already';
-    expect(() => nic.lend({ rx: [1, 1], tx: [], memory })).toThrow(refusal(again));
-    const loan = nic.lend({ rx: [1], tx: [0], memory });
-    expect(() => nic.lend({ rx: [1], tx: [], memory })).toThrow(refusal(again));
-    expect(() => nic.lend({ rx: [], tx: [0], memory })).toThrow(
+    expect(() => lend({ nic }, { rx: [1, 1], tx: [], memory })).toThrow(refusal(again));
+    const loan = lend({ nic }, { rx: [1], tx: [0], memory });
+    expect(() => lend({ nic }, { rx: [1], tx: [], memory })).toThrow(refusal(again));
+    expect(() => lend({ nic }, { rx: [], tx: [0], memory })).toThrow(
       refusal('emulated:a: no transmit queue 0 to lend: it is lent already'),
     );
     loan.takeBack();
-    nic.lend({ rx: [1], tx: [0], memory }).takeBack();
+    lend({ nic }, { rx: [1], tx: [0], memory }).takeBack();
     nic.close();
-    expect(() => nic.lend({ rx: [1], tx: [], memory })).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }));
+    expect(() => lend({ nic }, { rx: [1], tx: [], memory })).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }));
   });
 
   test('is refused where no other thread can reach the device', async () => {
@@ -365,7 +192,7 @@ describe('a loan', () => {
     cleanups.push(() => nic.close());
     const memory = allocatePlainMemory(PAGE);
     const refusal = expect.objectContaining({ code: 'ERR_DEVICE_UNSUPPORTED' });
-    expect(() => nic.lend({ rx: [0], tx: [], memory })).toThrow(refusal);
+    expect(() => lend({ nic }, { rx: [0], tx: [], memory })).toThrow(refusal);
     expect(nic.rx[0].receive(new PacketBatch(1))).toBe(0);
   });
 
@@ -377,8 +204,10 @@ describe('a loan', () => {
       size: PAGE,
       pageSize: PAGE,
     };
-    expect(() => nic.lend({ rx: [1], tx: [], memory })).toThrow(expect.objectContaining({ code: 'ERR_DMA_UNMAPPED' }));
-    expect(() => nic.lend({ rx: [1], tx: [], memory: allocatePlainMemory(PAGE) })).not.toThrow();
+    expect(() => lend({ nic }, { rx: [1], tx: [], memory })).toThrow(
+      expect.objectContaining({ code: 'ERR_DMA_UNMAPPED' }),
+    );
+    expect(() => lend({ nic }, { rx: [1], tx: [], memory: allocatePlainMemory(PAGE) })).not.toThrow();
   });
 });
 
