@@ -32,6 +32,7 @@ export class DelegatedPort extends EventEmitter<NetDeviceEvents> implements NetD
   readonly mtu: number;
   readonly setMacFilter: NetDevice['setMacFilter'];
   readonly rss: NetDevice['rss'];
+  readonly lend: NetDevice['lend'];
   readonly addVlan: NetDevice['addVlan'];
   readonly removeVlan: NetDevice['removeVlan'];
   readonly #device: NetDevice;
@@ -49,6 +50,7 @@ export class DelegatedPort extends EventEmitter<NetDeviceEvents> implements NetD
     this.mtu = device.mtu;
     this.setMacFilter = device.setMacFilter?.bind(device);
     this.rss = device.rss?.bind(device);
+    this.lend = device.lend?.bind(device);
     this.addVlan = device.addVlan?.bind(device);
     this.removeVlan = device.removeVlan?.bind(device);
     this.#device = device;
