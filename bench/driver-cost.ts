@@ -12,7 +12,8 @@ import { median } from './statistics.ts';
 
 const RING = 512;
 const POOL = 4096;
-const DRAIN = 384;
+/** Packets per drain. */
+export const DRAIN = 384;
 /** Until V8 has compiled everything, which it does on other threads: they may have to wait for this one's processor. */
 const WARM_UP_DRAINS = 500;
 const WARM_UP_PAUSES = 6;
@@ -92,9 +93,23 @@ function forwardLoop(nic: NetDevice, size: number): (packets: number) => void {
 
 let loops = 0;
 
+/** The TypeScript driver alone, with packets of `pool`, which is closed with it; `drain` returns nanoseconds for `DRAIN` packets. */
+export async function driverLoop(
+  addon: BenchAddon,
+  driver: DriverName,
+  batch: number,
+  pool: PacketPool,
+): Promise<{ readonly drain: () => number; close(): void }> {
+  const { drain, close } = await typeScriptContestant(contests(addon)[driver], batch, pool);
+  return { drain: () => drain(DRAIN) / addon.ticksPerNanosecond, close };
+}
+
 /** The driver as `open` gives it, on an emulated NIC whose model never runs: the addon completes its rings. */
-async function typeScriptContestant(contest: Contest, batch: number): Promise<{ drain: Contestant; close(): void }> {
-  const pool = new PacketPool(allocatePlainMemory(PacketPool.memorySize(POOL, PAGE)));
+async function typeScriptContestant(
+  contest: Contest,
+  batch: number,
+  pool = new PacketPool(allocatePlainMemory(PacketPool.memorySize(POOL, PAGE))),
+): Promise<{ drain: Contestant; close(): void }> {
   const rings = await contest.open({
     allocateMemory: allocatePlainMemory,
     pool,

@@ -1,6 +1,6 @@
 /**
  * npm run bench [-- --quick] [-- --json]: what the driver costs beside C++, what it allocates, what it moves end to end,
- * what it costs and brings to sleep instead of polling, and what passes between threads.
+ * what it costs and brings to sleep instead of polling, what passes between threads, and what a second one brings.
  * Figures of one run compare with each other; from run to run and machine to machine only the ratios do.
  */
 import { cpus } from 'node:os';
@@ -12,9 +12,10 @@ import { type Allocation, measureAllocation } from './allocation.ts';
 import { DRIVERS, type DriverCost, measureDriverCost } from './driver-cost.ts';
 import { type EndToEnd, measureEndToEnd } from './end-to-end.ts';
 import { measurePassing, type Passing } from './passing.ts';
+import { measureScaling, type Scaling } from './scaling.ts';
 import type { Percentiles } from './statistics.ts';
 
-const PARTS = ['driver-cost', 'allocation', 'end-to-end', 'adaptive', 'rings'] as const;
+const PARTS = ['driver-cost', 'allocation', 'end-to-end', 'adaptive', 'rings', 'scaling'] as const;
 
 const { values: options } = parseArgs({
   options: {
@@ -133,6 +134,20 @@ async function rings(): Promise<Passing> {
   return result;
 }
 
+async function scaling(): Promise<Scaling[]> {
+  progress('scaling …');
+  const results = await measureScaling(32, options.quick ? 9 : 101);
+  progress('');
+  say('\nScaling: the loop of driver cost in bursts of 32, in one worker and in two, each with a queue');
+  table(
+    ['driver', 'one worker, Mpps', 'two workers, Mpps', 'speedup'],
+    results.map(({ driver, mppsAlone, mpps, speedup }) => {
+      return [driver, mppsAlone.toFixed(1), mpps.toFixed(1), speedup.toFixed(2)];
+    }),
+  );
+  return results;
+}
+
 if (options.help) {
   console.log(`usage: npm run bench [-- --quick] [--json] [--only ${PARTS.join()}]`);
 } else {
@@ -146,6 +161,7 @@ if (options.help) {
     ...(parts.includes('end-to-end') ? { endToEnd: await endToEnd() } : {}),
     ...(parts.includes('adaptive') ? { adaptive: await adaptive() } : {}),
     ...(parts.includes('rings') ? { rings: await rings() } : {}),
+    ...(parts.includes('scaling') ? { scaling: await scaling() } : {}),
   };
   if (options.json) console.log(JSON.stringify({ node: process.version, ...report }));
 }
