@@ -99,20 +99,27 @@ export class VfioUserDevice implements PciDevice {
     this.config.write16(PCI_COMMAND, enabled ? others | PCI_COMMAND_BUS_MASTER : others);
   }
 
+  /** DMA ends first; then nothing refers to the device any more. A server that is gone keeps nobody from closing. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    try {
-      if (!this.#client.loss) this.setBusMaster(false);
-      this.#interrupts?.disable();
-    } catch (error) {
-      if (error !== this.#client.loss) throw error;
-    } finally {
-      this.#unwatch();
-      for (const bar of this.#bars.values()) bar.close();
-      this.dma.leave(this.#client);
-      this.#client.close();
+    const steps = [
+      () => this.setBusMaster(false),
+      () => this.#interrupts?.disable(),
+      () => this.#unwatch(),
+      ...Array.from(this.#bars.values(), (bar) => () => bar.close()),
+      () => this.dma.leave(this.#client),
+      () => this.#client.close(),
+    ];
+    const errors: unknown[] = [];
+    for (const step of steps) {
+      try {
+        step();
+      } catch (error) {
+        if (error !== this.#client.loss) errors.push(error);
+      }
     }
+    if (errors.length > 0) throw errors[0];
   }
 
   /** Whether it can be reset. */

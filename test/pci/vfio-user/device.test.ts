@@ -17,6 +17,8 @@ const GONE = expect.objectContaining({
   code: 'ERR_DEVICE_GONE',
   message: 'nic: the connection is lost: the server has closed the connection',
 });
+/** Longer than anything takes that does not wait. */
+const LONG_MILLISECONDS = 20_000;
 /** The modern interface of the virtio model. Its common structure begins the BAR. */
 const MODERN_BAR = 4;
 /** Doorbells in that BAR. */
@@ -250,7 +252,9 @@ describe('interrupts', () => {
     const nic = new ServedNic('ixgbe', {});
     const [first, second] = nic.device.interrupts?.enable(2) ?? [];
     nic.kill();
-    expect(first.wait(-1)).toBe(false);
+    const begin = performance.now();
+    expect(first.wait(LONG_MILLISECONDS)).toBe(false);
+    expect(performance.now() - begin).toBeLessThan(LONG_MILLISECONDS);
     let calls = 0;
     second.handle(() => calls++);
     while (calls === 0) await setImmediate();
@@ -280,15 +284,20 @@ describe('a device whose server has gone', () => {
     await setTimeout(0);
     const before = [openDescriptors(), mappingsOf('ixy-d')];
     const memory = allocateSharedMemory(4096);
-    for (const kill of [false, true]) {
+    for (const [kill, noticed] of [
+      [false, false],
+      [true, true],
+      [true, false],
+    ]) {
       const nic = new ServedNic('ixgbe', {});
       nic.device.dma.map(memory);
       nic.device.interrupts?.enable(20);
       nic.device.bar(0);
       if (kill) nic.kill();
+      if (noticed) expect(() => nic.device.config.read8(0)).toThrow(GONE);
+      nic.device.close();
+      nic.device.close();
       nic.device.dma.unmap(memory);
-      nic.device.close();
-      nic.device.close();
       nic.kill();
     }
     memory.free();
