@@ -1,7 +1,7 @@
 /**
- * Queues of a port in another thread. The thread that opened the port lends them; the other one borrows them, with a pool of its
- * own; when that has ended, in whatever way, they are taken back. What both need lies in shared memory: rings, positions,
- * counters.
+ * Queues of a port in another thread. The thread that opened the port lends them; the other one borrows them, with a
+ * pool of its own; when that has ended, in whatever way, they are taken back. What both need lies in shared memory:
+ * rings, positions, counters.
  */
 import type { DmaMemory } from '../memory/dma-memory.ts';
 import type { MemoryPlace } from '../memory/lent-domain.ts';
@@ -16,8 +16,8 @@ export interface LoanRequest {
   readonly rx: readonly number[];
   readonly tx: readonly number[];
   /**
-   * What the borrower's packets lie in. The device reaches it until the queues have been taken back, or the port is closed; it must not
-   * be freed before.
+   * What the borrower's packets lie in. The device reaches it until the queues have been taken back, or the port is
+   * closed; it must not be freed before.
    */
   readonly memory: DmaMemory;
 }
@@ -27,9 +27,9 @@ export interface QueueLoan {
   /** Everything that the other thread needs: plain data, to be sent there. */
   readonly data: LentQueues;
   /**
-   * The borrower has ended, or will not touch the queues any more: stops them. Afterwards the device uses none of the borrower's
-   * packets, and the queues may be lent again. Comes also after the port was closed. Idempotent; blocks for some milliseconds at
-   * most. Throws `ERR_TIMEOUT` if a queue does not stop: then it may be tried again.
+   * The borrower has ended, or will not touch the queues any more: stops them. Afterwards the device uses none of the
+   * borrower's packets, and the queues may be lent again. Comes also after the port was closed. Idempotent; blocks for
+   * some milliseconds at most. Throws `ERR_TIMEOUT` if a queue does not stop: then it may be tried again.
    */
   takeBack(): void;
   /** Has a borrower that sleeps on an interrupt wake up: `Worker.terminate` waits until it does. Harmless at any time. */
@@ -81,8 +81,8 @@ export interface BorrowedQueues {
   readonly rx: readonly RxQueue[];
   readonly tx: readonly TxQueue[];
   /**
-   * Gives back what this thread has of the device. Packets in the rings stay the device's until whoever lent the queues has taken
-   * them back. Idempotent; the end of the thread does the same.
+   * Gives back what this thread has of the device. Packets in the rings stay the device's until whoever lent the queues
+   * has taken them back. Idempotent; the end of the thread does the same.
    */
   close(): void;
 }

@@ -126,7 +126,8 @@ export interface NetDevice extends EventEmitter<NetDeviceEvents> {
   readonly mtu: number;
   /**
    * Whether this port will never receive again, although its link is up: a capture file was read to its end. Loops stop
-   * once it is true and `receive` gives nothing (behind an emulated NIC, for a while). Absent where traffic has no end of its own.
+   * once it is true and `receive` gives nothing (behind an emulated NIC, for a while). Absent where traffic has no end
+   * of its own.
    */
   readonly ended?: boolean;
   /** The link as it is now. */
@@ -146,18 +147,18 @@ export interface NetDevice extends EventEmitter<NetDeviceEvents> {
   /** Takes `addVlan` back. */
   readonly removeVlan?: ((id: number) => void) | undefined;
   /**
-   * Lends queues to another thread, which takes them with `borrowQueues`. Packets in them go back to this thread's pools; here
-   * they find and take nothing from now on, also when they have been taken back: then they may be lent again. Counters of
-   * this port go on counting what they do. Blocks for some milliseconds at most.
+   * Lends queues to another thread, which takes them with `borrowQueues`. Packets in them go back to this thread's
+   * pools; here they find and take nothing from now on, also when they have been taken back: then they may be lent
+   * again. Counters of this port go on counting what they do. Blocks for some milliseconds at most.
    *
-   * Throws `ERR_ARGUMENT` for queues that there are not, or that are lent already, `ERR_DEVICE_UNSUPPORTED` if no other thread
-   * can reach this device, `ERR_TIMEOUT`, and what mapping memory throws. Absent where the driver lends none.
+   * Throws `ERR_ARGUMENT` for queues that there are not, or that are lent already, `ERR_DEVICE_UNSUPPORTED` if no other
+   * thread can reach this device, `ERR_TIMEOUT`, and what mapping memory throws. Absent where the driver lends none.
    */
   readonly lend?: ((request: LoanRequest) => QueueLoan) | undefined;
   /**
-   * Changes how flows are spread over the receive queues, and says how they are now; undefined if they are not. Packets on
-   * their way may still follow what was set before. Throws `ERR_ARGUMENT`, also where it is off, and `ERR_DEVICE_UNSUPPORTED`.
-   * Absent where the driver cannot spread.
+   * Changes how flows are spread over the receive queues, and says how they are now; undefined if they are not. Packets
+   * on their way may still follow what was set before. Throws `ERR_ARGUMENT`, also where it is off, and
+   * `ERR_DEVICE_UNSUPPORTED`. Absent where the driver cannot spread.
    */
   readonly rss?: ((change?: RssOptions) => RssState | undefined) | undefined;
   /** Totals as of now; may read a few dozen registers. After `close`, what they were then. */

@@ -1,6 +1,6 @@
 /**
- * Lending queues to other threads: the lender's side, for any driver. It keeps account of what is lent, and of what must be given
- * back when; a driver says how its device's queues are stopped and started again.
+ * Lending queues to other threads: the lender's side, for any driver. It keeps account of what is lent, and of what
+ * must be given back when; a driver says how its device's queues are stopped and started again.
  */
 import { IxyError } from '../errors.ts';
 import type { DmaBlock } from '../memory/dma-heap.ts';
@@ -34,7 +34,10 @@ export interface LendableDevice {
   txBlock(index: number): DmaBlock;
   /** Throws `ERR_DEVICE_UNSUPPORTED` if the device cannot stop queues one by one. */
   checkLendable(): void;
-  /** Stops queues; afterwards the device touches neither their rings nor their packets. Throws `ERR_TIMEOUT`, `ERR_DEVICE_GONE`. */
+  /**
+   * Stops queues; afterwards the device touches neither their rings nor their packets. Throws `ERR_TIMEOUT`,
+   * `ERR_DEVICE_GONE`.
+   */
   halt(queues: Queues): void;
   /** Lets a queue that was stopped run again, with an empty ring in the same place. */
   restartReceive(index: number): void;

@@ -9,8 +9,8 @@ import { PacketPool } from '../memory/packet-pool.ts';
 const SPARE_PACKETS = 2048;
 
 /**
- * Words of a queue's state. Typed arrays below this length would lie on the JavaScript heap and move, which the engine makes no
- * constants of.
+ * Words of a queue's state. Typed arrays below this length would lie on the JavaScript heap and move, which the engine
+ * makes no constants of.
  */
 const STATE_WORDS = 32;
 

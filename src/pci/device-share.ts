@@ -1,6 +1,6 @@
 /**
- * A device in a thread that did not open it: for registers and doorbells only. It never closes or resets the device, and maps
- * no memory for it: that stays with the thread that opened it, which lends and takes back.
+ * A device in a thread that did not open it: for registers and doorbells only. It never closes or resets the device,
+ * and maps no memory for it: that stays with the thread that opened it, which lends and takes back.
  */
 import type { DeviceClock, RegisterFile } from './pci-device.ts';
 
@@ -23,7 +23,10 @@ export interface SharedDevice {
 export interface AttachedDevice {
   readonly address: string;
   readonly clock: DeviceClock;
-  /** As `PciDevice.bar`. Accesses throw `ERR_CLOSED` or `ERR_DEVICE_GONE` where they notice that the device has been closed. */
+  /**
+   * As `PciDevice.bar`. Accesses throw `ERR_CLOSED` or `ERR_DEVICE_GONE` where they notice that the device has been
+   * closed.
+   */
   bar(index: number): RegisterFile;
   /** Gives back what this thread has of it. The device itself goes on. Idempotent. */
   close(): void;

@@ -68,8 +68,8 @@ export class DeviceInterrupts {
   }
 
   /**
-   * Receive queue `index` goes to another thread, and here has no interrupt any more. The eventfd of its vector, which has its
-   * number: undefined if other queues have that vector, too, or there are none.
+   * Receive queue `index` goes to another thread, and here has no interrupt any more. The eventfd of its vector, which
+   * has its number: undefined if other queues have that vector, too, or there are none.
    */
   lend(index: number): number | undefined {
     const queue = this.#rx[index];

@@ -100,8 +100,8 @@ export function startReceive(registers: Registers): void {
 }
 
 /**
- * Enables a halted queue again, with an empty ring in the place that it had (4.6.7.1.1). Blocks. The device rewinds its head, of
- * which the datasheet only says that software has no need to write it: if it has not, it is told to.
+ * Enables a halted queue again, with an empty ring in the place that it had (4.6.7.1.1). Blocks. Its head is 0 again by
+ * then, and read-only by the datasheet (8.2.3.8.4); should a device have kept it, it is written, as other drivers do.
  */
 export function restartReceiveQueue(registers: Registers, index: number): void {
   if (registers.field('RDH', 'RDH', index) !== 0) registers.write('RDH', 0, index);

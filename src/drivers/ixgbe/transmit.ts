@@ -69,7 +69,10 @@ export async function startTransmit(registers: Registers, queues: number): Promi
   }
 }
 
-/** Enables a halted queue again, with an empty ring in the place that it had (4.6.8.1.1). Blocks. See `restartReceiveQueue`. */
+/**
+ * Enables a halted queue again, with an empty ring in the place that it had (4.6.8.1.1). Blocks. See
+ * `restartReceiveQueue`.
+ */
 export function restartTransmitQueue(registers: Registers, index: number): void {
   if (registers.field('TDH', 'TDH', index) !== 0) registers.write('TDH', 0, index);
   registers.write('TDT', 0, index);

@@ -57,8 +57,8 @@ export class VirtioInterrupts {
   }
 
   /**
-   * `queue`, receive queue `index`, goes to another thread, and here has no interrupt any more. The eventfd of its vector: undefined
-   * if others have that vector, too, or there are none.
+   * `queue`, receive queue `index`, goes to another thread, and here has no interrupt any more. The eventfd of its
+   * vector: undefined if others have that vector, too, or there are none.
    */
   lend(index: number, queue: InterruptSource): number | undefined {
     queue.interrupt?.handle(undefined);

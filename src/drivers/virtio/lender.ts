@@ -1,4 +1,7 @@
-/** What of a virtio-net device's queues it takes to lend them: each is reset alone (virtio 1.2, section 2.6.1), and set up again. */
+/**
+ * What of a virtio-net device's queues it takes to lend them: each is reset alone (virtio 1.2, section 2.6.1), and set
+ * up again.
+ */
 import { type FeatureSet, hasFeature } from '../../datasheet/virtio/features.ts';
 import { receiveQueueIndex, transmitQueueIndex } from '../../datasheet/virtio/net.ts';
 import { IxyError } from '../../errors.ts';

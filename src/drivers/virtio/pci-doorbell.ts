@@ -4,9 +4,9 @@ import type { RegisterFile } from '../../pci/pci-device.ts';
 export const DOORBELL_BYTES = 2;
 
 /**
- * What rings the doorbell of queue `index`, `offset` bytes from the BAR's begin. Where the BAR is memory that is a plain store (see
- * `RegisterFile.doorbells`): a register's write may be a system call, or a wait for another thread. `guard` makes what such a
- * write may throw harmless.
+ * What rings the doorbell of queue `index`, `offset` bytes from the BAR's begin. Where the BAR is memory that is a
+ * plain store (see `RegisterFile.doorbells`): a register's write may be a system call, or a wait for another thread.
+ * `guard` makes what such a write may throw harmless.
  */
 export function makeDoorbell(
   registers: RegisterFile,

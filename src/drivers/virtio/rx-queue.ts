@@ -111,7 +111,10 @@ export class VirtioRxQueue implements NetRxQueue {
     this.#ring = undefined;
   }
 
-  /** Gives all buffers in the ring back to the pool, and the pool back. The device, or its queue, must have been reset. Idempotent. */
+  /**
+   * Gives all buffers in the ring back to the pool, and the pool back. The device, or its queue, must have been reset.
+   * Idempotent.
+   */
   reclaim(): void {
     if (this.#abandoned) return;
     for (let id = 0; id < this.#shadow.length; id++) {

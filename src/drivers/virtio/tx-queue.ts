@@ -109,7 +109,10 @@ export class VirtioTxQueue implements NetTxQueue {
     this.#ring = undefined;
   }
 
-  /** Gives all packets in the ring back to their pools, and the pools back. The device, or its queue, must have been reset. Idempotent. */
+  /**
+   * Gives all packets in the ring back to their pools, and the pools back. The device, or its queue, must have been
+   * reset. Idempotent.
+   */
   reclaim(): void {
     if (this.#abandoned) return;
     if (this.#ring) this.#takeBack(this.#ring);

@@ -23,8 +23,8 @@ export class Mailbox {
   }
 
   /**
-   * Reads from a BAR, or from `CONFIG_SPACE`; unsigned. Throws what the device refuses it with, `ERR_DEVICE_GONE` if its thread
-   * has ended or does not answer, and `ERR_CLOSED` if the mailbox was removed.
+   * Reads from a BAR, or from `CONFIG_SPACE`; unsigned. Throws what the device refuses it with, `ERR_DEVICE_GONE` if
+   * its thread has ended or does not answer, and `ERR_CLOSED` if the mailbox was removed.
    */
   read(device: number, space: number, offset: number, bytes: AccessBytes): number {
     this.#access(protocol.READ, device, space, offset, bytes);

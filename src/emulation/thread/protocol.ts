@@ -1,10 +1,10 @@
 /**
- * How a driver's thread talks to the thread that its emulated devices live on. A mailbox of shared memory carries one request
- * at a time, and the caller waits for the answer: register accesses by numbers, everything else by a message that lies ready in
- * a port. Doorbells do not go through it: they are plain stores in memory that the devices poll.
+ * How a driver's thread talks to the thread that its emulated devices live on. A mailbox of shared memory carries one
+ * request at a time, and the caller waits for the answer: register accesses by numbers, everything else by a message
+ * that lies ready in a port. Doorbells do not go through it: they are plain stores in memory that the devices poll.
  *
- * Each thread that devices are lent to has a mailbox of its own, for accesses only: one that ends in the middle of a request
- * leaves an answer that nobody reads, and harms nobody else.
+ * Each thread that devices are lent to has a mailbox of its own, for accesses only: one that ends in the middle of a
+ * request leaves an answer that nobody reads, and harms nobody else.
  */
 import { errorMessage, IxyError } from '../../errors.ts';
 import type { ModelBar } from '../device-model.ts';
