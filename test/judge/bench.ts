@@ -17,13 +17,19 @@ export type Check = (bench: Bench) => Promise<void>;
 export const SLOT = 10;
 export const INTERFACE = 'eth0';
 
-/** Seconds until what the kernel waits for has happened. */
-const PATIENCE = 15;
+/** Seconds until what the guest's kernel waits for has happened; and where the guest has them, if they are others. */
+export const PATIENCE = 15;
+const PATIENCE_FILE = '/run/patience';
 
 /** A shell command that waits for a command to succeed, and fails if that takes too long. */
 export function until(command: string): string {
   const loop = `until ${command}; do :; done`.replaceAll("'", `'\\''`);
-  return `timeout ${PATIENCE} sh -c '${loop}'`;
+  return `timeout $(cat ${PATIENCE_FILE} 2>/dev/null || echo ${PATIENCE}) sh -c '${loop}'`;
+}
+
+/** Has waits take this many seconds at most: for tests that expect to wait in vain. */
+export async function setPatience({ guest }: Bench, seconds: number): Promise<void> {
+  await guest().output(`echo ${seconds} >${PATIENCE_FILE}`);
 }
 
 /** A shell command that sends pings to the far end's `address` and fails if one of them gets no answer. */

@@ -1,7 +1,7 @@
 /** Frames of all sizes, and TCP with what the card does for it. */
 import { expect, it } from 'vitest';
 import { checksumsValid, PacketStack } from '../../../src/packets/index.ts';
-import { type Bench, type Check, carrier, driverCounters, INTERFACE, until } from '../bench.ts';
+import { type Bench, type Check, carrier, driverCounters, INTERFACE, ping, until } from '../bench.ts';
 import { FAR, GUEST, LARGEST_MTU } from '../judged-nic.ts';
 
 /** Bytes ahead of a ping's payload: Ethernet, IPv4, ICMP. */
@@ -28,6 +28,7 @@ const CLEAN = { RetransSegs: 0, InErrs: 0, InCsumErrors: 0 };
 
 export function testTraffic(bench: Bench): void {
   it(`answers pings with 0 to ${LARGEST_PING} bytes`, () => answersPings(bench));
+  it('says when it has sent', () => reportsSending(bench));
   it('carries 16 MiB each way by TCP, cut into segments and summed by the card', () => carriesTcp(bench));
 }
 
@@ -43,6 +44,13 @@ export const answersPings: Check = async ({ guest, nic }) => {
   expect(taken.map(({ length }) => length)).toEqual(lengths);
   expect(sent.filter((frame) => !checksumsGood(frame))).toEqual([]);
   await guest().output(setMtu(1500));
+};
+
+/** By the driver's account, no byte is under way any more. */
+export const reportsSending: Check = async ({ guest }) => {
+  const limits = `/sys/class/net/${INTERFACE}/queues/tx-*/byte_queue_limits`;
+  const idle = `[ "$(cat ${limits}/inflight | sort -u)" = 0 ]`;
+  await guest().output(`${ping(FAR.ip)} && ${until(idle)}`);
 };
 
 export const carriesTcp: Check = async (bench) => {
