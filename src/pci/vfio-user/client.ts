@@ -38,13 +38,8 @@ const EINVAL = 22;
 const CLOSED = 'the server has closed the connection';
 const TURNED_AWAY = 'the server has closed the connection at once; has it another client?';
 
-/** What a reply brings. */
-export interface Reply {
-  /** Valid until the next call. */
-  readonly payload: Uint8Array;
-  /** The caller's to close. */
-  readonly descriptors: readonly number[];
-}
+/** Makes something of a reply. */
+type Decode<Result> = (payload: Uint8Array, descriptors: readonly number[]) => Result;
 
 export class VfioUserClient {
   /** What the server has said of itself. */
@@ -90,7 +85,7 @@ export class VfioUserClient {
     try {
       const limits = { maximumDescriptors: MAXIMUM_DESCRIPTORS, maximumTransfer: MAXIMUM_TRANSFER };
       const greeting = encodeVersion({ major: MAJOR, minor: MINOR, doorbells: options.doorbells ?? false, ...limits });
-      this.version = decodeVersion(this.#exchange(COMMAND.VERSION, greeting, []).payload);
+      this.version = this.#exchange(COMMAND.VERSION, greeting, [], decodeVersion);
     } catch (error) {
       this.close();
       throw this.#greetingFailure(error);
@@ -113,14 +108,20 @@ export class VfioUserClient {
    * answers break the protocol.
    */
   call(command: number, payload: Uint8Array, descriptors: readonly number[] = []): Uint8Array {
-    const reply = this.callForDescriptors(command, payload, descriptors);
-    closeDescriptors(reply.descriptors);
-    return reply.payload;
+    return this.ask(command, payload, (reply) => reply, descriptors);
   }
 
-  /** The same, with the descriptors that come with the reply. */
-  callForDescriptors(command: number, payload: Uint8Array, descriptors: readonly number[] = []): Reply {
-    return this.#connected(() => this.#exchange(command, payload, descriptors));
+  /**
+   * The same, with what `decode` makes of the reply's payload and descriptors, which are closed afterwards. What it throws ends
+   * the connection: the server does not keep to the protocol.
+   */
+  ask<Result>(
+    command: number,
+    payload: Uint8Array,
+    decode: Decode<Result>,
+    descriptors: readonly number[] = [],
+  ): Result {
+    return this.#connected(() => this.#exchange(command, payload, descriptors, decode));
   }
 
   /** A request that nobody answers, such as a posted write. Throws `ERR_DEVICE_GONE`, `ERR_CLOSED`. */
@@ -151,7 +152,12 @@ export class VfioUserClient {
     if (this.#epoll >= 0) addon().close(this.#epoll);
   }
 
-  #exchange(command: number, payload: Uint8Array, descriptors: readonly number[]): Reply {
+  #exchange<Result>(
+    command: number,
+    payload: Uint8Array,
+    descriptors: readonly number[],
+    decode: Decode<Result>,
+  ): Result {
     const id = this.#socket.request(command, payload, descriptors);
     const deadline = performance.now() + TIMEOUT_MILLISECONDS;
     for (;;) {
@@ -161,7 +167,7 @@ export class VfioUserClient {
         if (performance.now() > deadline) throw unanswered(command);
         this.#wait();
       } else if (!isReply(message)) this.#answer(message);
-      else if (message.id === id) return this.#accepted(message);
+      else if (message.id === id) return this.#accepted(message, decode);
       else closeDescriptors(message.descriptors);
     }
   }
@@ -173,10 +179,13 @@ export class VfioUserClient {
     return message;
   }
 
-  #accepted({ command, flags, error, payload, descriptors }: Message): Reply {
-    if ((flags & FLAG_ERROR) === 0) return { payload, descriptors };
-    closeDescriptors(descriptors);
-    throw this.#error('ERR_SYSTEM', `the server refuses ${commandName(command)} (errno ${error})`);
+  #accepted<Result>({ command, flags, error, payload, descriptors }: Message, decode: Decode<Result>): Result {
+    try {
+      if ((flags & FLAG_ERROR) === 0) return decode(payload, descriptors);
+      throw this.#error('ERR_SYSTEM', `the server refuses ${commandName(command)} (errno ${error})`);
+    } finally {
+      closeDescriptors(descriptors);
+    }
   }
 
   /** The server wants to read or write memory. */

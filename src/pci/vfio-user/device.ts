@@ -125,7 +125,7 @@ export class VfioUserDevice implements PciDevice {
   /** Whether it can be reset. */
   #identify(): boolean {
     const request = deviceInfo.encode({ argsz: deviceInfo.size });
-    const { flags } = deviceInfo.decode(this.#client.call(COMMAND.DEVICE_GET_INFO, request));
+    const { flags } = this.#client.ask(COMMAND.DEVICE_GET_INFO, request, (reply) => deviceInfo.decode(reply));
     if ((flags & DEVICE_PCI) !== 0) return (flags & DEVICE_RESETTABLE) !== 0;
     throw new IxyError('ERR_DEVICE_UNSUPPORTED', `${this.address}: what is served there is no PCI device`);
   }

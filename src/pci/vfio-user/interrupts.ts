@@ -11,7 +11,10 @@ export function servedInterrupts(client: VfioUserClient): InterruptControl {
   };
   return {
     lossDescriptor: client.descriptor,
-    info: (index) => irqInfo.decode(client.call(COMMAND.GET_IRQ_INFO, irqInfo.encode({ argsz: irqInfo.size, index }))),
+    info: (index) =>
+      client.ask(COMMAND.GET_IRQ_INFO, irqInfo.encode({ argsz: irqInfo.size, index }), (reply) =>
+        irqInfo.decode(reply),
+      ),
     set(request, descriptors) {
       // As many as the server takes with one message.
       const share = Math.max(1, client.version.maximumDescriptors);

@@ -5,7 +5,6 @@ import { addon } from '../../native/addon.ts';
 import type { PciConfigSpace, RegisterFile } from '../pci-device.ts';
 import { checkedRegisterOffset } from '../register-offset.ts';
 import type { VfioUserClient } from './client.ts';
-import { closeDescriptors } from './descriptors.ts';
 import { REGION, REGION_MAPPABLE, regionAccess, regionInfo } from './payloads.ts';
 import { COMMAND } from './protocol.ts';
 
@@ -19,17 +18,13 @@ interface RegionDescription {
 /** Throws as `VfioUserClient.call`. */
 function describeRegion(client: VfioUserClient, index: number): RegionDescription {
   const request = regionInfo.encode({ argsz: regionInfo.size, index });
-  const { payload, descriptors } = client.callForDescriptors(COMMAND.GET_REGION_INFO, request);
-  try {
+  return client.ask(COMMAND.GET_REGION_INFO, request, (payload, [descriptor]) => {
     const { size, offset, flags } = regionInfo.decode(payload);
-    const [descriptor] = descriptors;
     // Of a region that servers let everybody map, nobody knows what a store without a message does.
     const mapped = client.version.doorbells && (flags & REGION_MAPPABLE) !== 0 && descriptor !== undefined;
     if (!mapped) return { size, doorbells: undefined };
     return { size, doorbells: addon().mmap(descriptor, size, offset, addon().constants.MAP_SHARED) };
-  } finally {
-    closeDescriptors(descriptors);
-  }
+  });
 }
 
 /**
@@ -88,9 +83,10 @@ export class ServedRegisters implements RegisterFile, PciConfigSpace {
   #read(offset: number, count: number): DataView {
     checkedRegisterOffset(this.#address, offset, count, this.size);
     const request = regionAccess.encode({ offset, region: this.#region, count });
-    const reply = this.#client.call(COMMAND.REGION_READ, request);
-    const { buffer, byteOffset } = regionAccess.data(reply, count);
-    return new DataView(buffer, byteOffset, count);
+    return this.#client.ask(COMMAND.REGION_READ, request, (reply) => {
+      const { buffer, byteOffset } = regionAccess.data(reply, count);
+      return new DataView(buffer, byteOffset, count);
+    });
   }
 
   #write(offset: number, data: Uint8Array): void {

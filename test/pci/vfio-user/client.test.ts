@@ -2,7 +2,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { addon } from '../../../src/native/addon.ts';
 import { VfioUserClient } from '../../../src/pci/vfio-user/client.ts';
-import { dmaAccess } from '../../../src/pci/vfio-user/payloads.ts';
+import { dmaAccess, regionAccess } from '../../../src/pci/vfio-user/payloads.ts';
 import { COMMAND, encodeMessage, FLAG_ERROR, TYPE_REPLY } from '../../../src/pci/vfio-user/protocol.ts';
 import { encodeVersion } from '../../../src/pci/vfio-user/version.ts';
 import { openDescriptors } from '../../support/process.ts';
@@ -84,6 +84,14 @@ describe('a client', () => {
     expect(reset(client)).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }));
   });
 
+  it('loses it by an answer that makes no sense', () => {
+    const client = connect(greeted, [reply(1, COMMAND.REGION_READ, 0, regionAccess.encode({ count: 4 }))]);
+    const read = () => client.ask(COMMAND.REGION_READ, NOTHING, (payload) => regionAccess.data(payload, 4));
+    const reason = 'nic: the connection is lost: region access: 4 bytes of data belong to it, found 0';
+    expect(read).toThrow(expect.objectContaining({ code: 'ERR_DEVICE_GONE', message: reason }));
+    expect(reset(client)).toThrow(expect.objectContaining({ code: 'ERR_DEVICE_GONE', message: reason }));
+  });
+
   it('goes on after a refusal', () => {
     const client = connect(greeted, [reply(1, COMMAND.RESET, 95)], [reply(2, COMMAND.RESET)]);
     expect(reset(client)).toThrow(expect.objectContaining({ code: 'ERR_SYSTEM' }));
@@ -108,9 +116,7 @@ describe('a client', () => {
     );
     reset(client)();
     expect(reset(client)).toThrow(expect.objectContaining({ code: 'ERR_SYSTEM' }));
-    const { descriptors } = client.callForDescriptors(COMMAND.RESET, NOTHING);
-    expect(descriptors).toHaveLength(1);
-    for (const descriptor of descriptors) native.close(descriptor);
+    expect(client.ask(COMMAND.RESET, NOTHING, (_, descriptors) => descriptors.length)).toBe(1);
     expect(reset(client)).toThrow(expect.objectContaining({ code: 'ERR_DEVICE_GONE' }));
     client.close();
     expect(openDescriptors()).toBe(before);

@@ -6,7 +6,6 @@ import { COMMON } from '../../../src/datasheet/virtio/pci.ts';
 import { allocateSharedMemory } from '../../../src/memory/memfd-memory.ts';
 import { allocatePlainMemory } from '../../../src/memory/plain-memory.ts';
 import { PCI_COMMAND, PCI_COMMAND_BUS_MASTER } from '../../../src/pci/pci-device.ts';
-import { closeDescriptors } from '../../../src/pci/vfio-user/descriptors.ts';
 import { VfioUserDomain } from '../../../src/pci/vfio-user/domain.ts';
 import { REGION, REGION_MAPPABLE, regionInfo } from '../../../src/pci/vfio-user/payloads.ts';
 import { COMMAND } from '../../../src/pci/vfio-user/protocol.ts';
@@ -101,14 +100,10 @@ describe('doorbells', () => {
       const { client } = new ServedNic('ixgbe', {}, { doorbells });
       expect(client.version.doorbells).toBe(doorbells);
       const found = [REGION.bar, REGION.bar + 3, REGION.config].map((index) => {
-        const { payload, descriptors } = client.callForDescriptors(
-          COMMAND.GET_REGION_INFO,
-          regionInfo.encode({ index }),
-        );
-        const count = descriptors.length;
-        const info = regionInfo.decode(payload);
-        closeDescriptors(descriptors);
-        return [info.flags & REGION_MAPPABLE, count];
+        return client.ask(COMMAND.GET_REGION_INFO, regionInfo.encode({ index }), (payload, descriptors) => [
+          regionInfo.decode(payload).flags & REGION_MAPPABLE,
+          descriptors.length,
+        ]);
       });
       expect(found).toEqual([
         [flags, flags ? 1 : 0],
