@@ -65,6 +65,8 @@ const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
 export class QueueLender {
   readonly #device: LendableDevice;
   readonly #loans = new Set<Loan>();
+  /** The device does no DMA any more. */
+  #idle = false;
 
   constructor(device: LendableDevice) {
     this.#device = device;
@@ -99,8 +101,9 @@ export class QueueLender {
     for (const loan of this.#loans) end(loan);
   }
 
-  /** The device does no DMA any more. */
+  /** The port is closed: the device does no DMA any more. */
   release(): void {
+    this.#idle = true;
     for (const loan of this.#loans) loan.memory.release();
   }
 
@@ -170,8 +173,8 @@ export class QueueLender {
 
   #takeBack(loan: Loan): void {
     if (!this.#loans.has(loan)) return;
-    const over = Atomics.load(loan.ended, 0) !== 0;
-    if (!over) unlessGone(() => this.#device.halt(loan), undefined);
+    // A device that failed may still be at work: only one that is closed or gone needs no stopping.
+    if (!this.#idle) unlessGone(() => this.#device.halt(loan), undefined);
     this.#loans.delete(loan);
     end(loan);
     loan.memory.release();

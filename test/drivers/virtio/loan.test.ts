@@ -1,5 +1,6 @@
 /** Queues of a virtio-net device in other threads, on the emulated one, which judges. */
 import { describe, expect, test } from 'vitest';
+import type { ThreadedPciDevice } from '../../../src/emulation/index.ts';
 import { PacketBatch } from '../../../src/memory/packet-batch.ts';
 import { allocatePlainMemory } from '../../../src/memory/plain-memory.ts';
 import { BORROWER, expectWhole, lend, lendTo, MEMBERS, openLab, PAGE, Traffic, until } from '../../support/loan-lab.ts';
@@ -61,6 +62,18 @@ describe('a loan', () => {
     loan.takeBack();
     lab.pool.recover(1);
     expect(lab.pool.held(1)).toBe(lab.pool.capacity / MEMBERS);
+  });
+
+  test('is taken back from a device that failed, and is stopped first', async () => {
+    const lab = await openLab({ model: 'virtio' });
+    const { borrower, loan } = await lendTo(lab, 1);
+    const failed = new Promise((resolve) => lab.nic.once('failed', resolve));
+    (lab.device as ThreadedPciDevice<'virtio'>).injectFault({ kind: 'needs-reset' });
+    lab.nic.link();
+    await failed;
+    expect(await borrower.stop()).toMatchObject({ name: 'emulated:a' });
+    loan.takeBack();
+    expectWhole(lab, 1);
   });
 
   test('finds its queues at home no more', async () => {
