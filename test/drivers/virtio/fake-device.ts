@@ -3,7 +3,7 @@
  * does, answers commands, and tests may interfere with any register.
  */
 import { type FeatureName, featureSet, hasFeature } from '../../../src/datasheet/virtio/features.ts';
-import { COMMON, LEGACY, LEGACY_PAGE } from '../../../src/datasheet/virtio/pci.ts';
+import { COMMON, COMMON_BYTES, LEGACY, LEGACY_PAGE } from '../../../src/datasheet/virtio/pci.ts';
 import { splitLayout } from '../../../src/datasheet/virtio/split-ring.ts';
 import type { DmaMemory } from '../../../src/memory/dma-memory.ts';
 import { allocatePlainMemory } from '../../../src/memory/plain-memory.ts';
@@ -167,7 +167,7 @@ export class FakeVirtio implements PciDevice {
     if (offset >= NOTIFY_OFFSET) return this.#notified((offset - NOTIFY_OFFSET) / NOTIFY_MULTIPLIER, value);
     if (offset >= DEVICE_OFFSET) return memoryAccess(this.net)(offset - DEVICE_OFFSET, width, value);
     if (offset >= ISR_OFFSET) return this.#readIsr();
-    const half = offset >= COMMON.QUEUE_DESC ? offset % 8 : 0;
+    const half = offset >= COMMON.QUEUE_DESC && offset < COMMON_BYTES ? offset % 8 : 0;
     return this.#register(nameOf(COMMON, offset - COMMON_OFFSET - half), half / 4, value);
   };
 
@@ -206,6 +206,8 @@ export class FakeVirtio implements PciDevice {
         return queue?.size ?? 0;
       case 'QUEUE_MSIX_VECTOR':
         return queue?.vector ?? NO_VECTOR;
+      case 'QUEUE_ENABLE':
+        return queue?.enabled ? 1 : 0;
       case 'QUEUE_NOTIFY_OFF':
         return this.#selects.QUEUE_SELECT;
       default:
@@ -227,6 +229,7 @@ export class FakeVirtio implements PciDevice {
     else if (name === 'QUEUE_MSIX_VECTOR') queue.vector = value;
     else if (name === 'QUEUE_ADDRESS') this.#enableLegacy(index, value * LEGACY_PAGE);
     else if (name === 'QUEUE_ENABLE') this.#enable(index);
+    else if (name === 'QUEUE_RESET') queue.enabled = false;
     else {
       const part = ['QUEUE_DESC', 'QUEUE_DRIVER', 'QUEUE_DEVICE'].indexOf(name);
       if (part < 0) throw new Error(`written to ${name}`);

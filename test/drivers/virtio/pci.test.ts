@@ -78,6 +78,42 @@ describe('a doorbell', () => {
   });
 });
 
+describe('a single queue that is reset', () => {
+  const setup = { size: 256, addresses: { descriptors: 0x10_0000, driver: 0x10_1000, device: 0x10_2000 } };
+
+  /** A device whose queue 0 is set up, with room for the field or without. */
+  const open = (device: FakeVirtio, commonBytes: number) => {
+    device.space.bytes.setUint32(0x40 + 12, commonBytes, true);
+    const transport = openPciTransport(device);
+    transport.setUpQueue(0, setup);
+    return transport;
+  };
+
+  it('is awaited: both fields must read 0', () => {
+    const device = new FakeVirtio();
+    const transport = open(device, 0x40);
+    const answers = { QUEUE_RESET: [1, 1, 0, 0], QUEUE_ENABLE: [1, 1, 0] }; // it is enabled at first
+    device.onRead = (name) => (name in answers ? answers[name as keyof typeof answers].shift() : undefined);
+    transport.resetQueue(0);
+    expect(answers).toEqual({ QUEUE_RESET: [], QUEUE_ENABLE: [] });
+  });
+
+  it('is awaited for 100 ms at most', () => {
+    const device = new FakeVirtio();
+    const transport = open(device, 0x40);
+    device.onRead = (name) => (name === 'QUEUE_RESET' ? 1 : undefined);
+    const begin = device.now;
+    expect(() => transport.resetQueue(0)).toThrow(expect.objectContaining({ code: 'ERR_TIMEOUT' }));
+    expect(device.now - begin).toBeCloseTo(100, 0);
+  });
+
+  it('is refused by a device that has no field for it', () => {
+    const unsupported = expect.objectContaining({ code: 'ERR_DEVICE_UNSUPPORTED' });
+    expect(() => open(new FakeVirtio(), 0x38).resetQueue(0)).toThrow(unsupported);
+    expect(() => openPciTransport(new FakeVirtio({ kind: 'legacy' })).resetQueue(0)).toThrow(unsupported);
+  });
+});
+
 describe('the capability list', () => {
   it('gives the first usable structure of each type', () => {
     const device = new FakeVirtio();
