@@ -27,6 +27,8 @@ export interface ResetSequence {
   cleared(): void;
   /** The EEPROM has been read. */
   loaded(): void;
+  /** Configuration space has been written. */
+  configured(): void;
 }
 
 export class Control {
@@ -66,6 +68,7 @@ export class Control {
         this.reset();
       }
       this.#updateMaster();
+      this.#sequence.configured();
     };
   }
 

@@ -141,7 +141,11 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
     );
     this.#link.receiver = this.#receive;
     const running = () => this.#receive.running || this.#transmit.running;
-    const sequence = { cleared: () => this.#clear(), loaded: () => this.#load() };
+    const sequence = {
+      cleared: () => this.#clear(),
+      loaded: () => this.#load(),
+      configured: () => this.#interrupts.configWritten(),
+    };
     this.#control = new Control(context, sequence, running, () => this.#interrupts.anyUnmasked);
     this.reset();
   }

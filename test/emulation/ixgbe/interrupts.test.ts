@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
+import { PCI_COMMAND, PCI_COMMAND_INTX_DISABLE } from '../../../src/pci/pci-device.ts';
 import { frameTo, type Lab, MAC, startLab } from './test-driver.ts';
 
 const { EICR, EICS, EIMS, EIMC, EIAC, EIAM, EIMS_EXT, EIAM_EXT, EICS_EXT, GPIE, IVAR, IVAR_MISC, EITR } = ixgbe;
 const MSIX_CONTROL = 0x72;
+const PCI_STATUS = 0x06;
 const { LSC } = EICR.bits;
 
 function labWithVectors(msix = false): Lab & { fired: number[] } {
@@ -74,6 +76,37 @@ describe('causes', () => {
 });
 
 describe('the interrupt line', () => {
+  const STATUS_INTERRUPT = 1 << 3;
+
+  test('shows in configuration space, and can be forbidden there', () => {
+    const { device, driver, fired } = labWithVectors();
+    const { config, model } = device;
+    const shown = (): boolean => (config.read16(PCI_STATUS) & STATUS_INTERRUPT) !== 0;
+    driver.write(EIMS, LSC.mask);
+    expect([shown(), model.lineAsserted]).toEqual([false, false]);
+    driver.write(EICS, LSC.mask);
+    device.step();
+    expect([shown(), model.lineAsserted, fired.length]).toEqual([true, true, 1]);
+
+    config.write16(PCI_COMMAND, config.read16(PCI_COMMAND) | PCI_COMMAND_INTX_DISABLE);
+    device.step();
+    expect([shown(), model.lineAsserted, fired.length]).toEqual([true, false, 1]);
+    config.write16(PCI_COMMAND, config.read16(PCI_COMMAND) & ~PCI_COMMAND_INTX_DISABLE);
+    device.step();
+    expect([shown(), model.lineAsserted, fired.length]).toEqual([true, true, 2]);
+    driver.read(EICR);
+    device.step();
+    expect([shown(), model.lineAsserted, fired.length]).toEqual([false, false, 2]);
+
+    config.write16(PCI_COMMAND, config.read16(PCI_COMMAND) | PCI_COMMAND_INTX_DISABLE);
+    driver.write(EICS, LSC.mask);
+    device.step();
+    expect([config.read32(PCI_COMMAND) >>> 16 !== 0, shown(), fired.length]).toEqual([true, true, 2]);
+    config.write16(PCI_COMMAND, config.read16(PCI_COMMAND) & ~PCI_COMMAND_INTX_DISABLE);
+    device.step();
+    expect(fired.length).toBe(3);
+  });
+
   test('fires for unmasked causes, once until they are cleared', () => {
     const lab = labWithVectors();
     lab.driver.write(IVAR, 0x80);
