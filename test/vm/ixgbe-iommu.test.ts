@@ -29,7 +29,6 @@ describeGuest('ixgbe with an IOMMU', { nics: SERVED, hugePages: HUGE_PAGES, ...p
     testInformation(guest, path, nic);
     testTraffic(guest, path, SERVED, 20_000);
     testVectors(guest, path, nic);
-    testForwarderEnds(guest, path, SERVED, ['kill -TERM']);
     describe.skipIf(QUICK)('and', () => {
       testReopening(guest, path, nic);
       testReception(guest, path, nic);
@@ -38,6 +37,8 @@ describeGuest('ixgbe with an IOMMU', { nics: SERVED, hugePages: HUGE_PAGES, ...p
       testSpeed(guest, path, { ixgbe: SERVED });
     });
   });
+
+  testForwarderEnds(guest, path, SERVED, ['kill -TERM']);
 
   it('asks the server for nothing that is refused', () => {
     expect(guest().served.log).toEqual(SERVED.map(() => expect.stringContaining('a client has come')));

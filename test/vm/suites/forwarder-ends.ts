@@ -68,7 +68,10 @@ export function testForwarderEnds(
     expect(await masters()).toEqual([true, true]);
   }
 
-  /** `abrupt`: no code of the driver ran any more, so that its queues were still on when bus mastering went off. */
+  /**
+   * `abrupt`: no code of the driver ran any more, so that queues are on while bus mastering is off, until the device is
+   * reset or opened again.
+   */
   async function leavesNothing({ abrupt = false } = {}): Promise<void> {
     const broken = guest().served.brokenRules();
     expect(abrupt ? broken.filter((rule) => rule !== 'dma.bus-master:') : broken).toEqual([]);
@@ -122,7 +125,7 @@ export function testForwarderEnds(
       running.kill('INT');
       expect((await running.ended).status).toBe(0);
       expect(await masters()).toEqual([false, false]);
-      await leavesNothing();
+      await leavesNothing({ abrupt: true });
     });
   });
 }

@@ -1,5 +1,9 @@
-/** A served 82599 as the guest's kernel, and whoever asks it, sees it: configuration space, BARs, registers. */
+/**
+ * A served 82599 as the guest's kernel, and whoever asks it, sees it: configuration space, BARs, registers. It belongs to
+ * nobody afterwards.
+ */
 import { describe, expect, it } from 'vitest';
+import { ACCESS_PATHS, bindFor } from '../harness/binding.ts';
 import type { Guest } from '../harness/guest.ts';
 import { type Nic, nicAddress } from '../harness/nics.ts';
 
@@ -28,6 +32,7 @@ export function testServedConfig(guest: () => Guest, nic: Nic): void {
     });
 
     it('reads its registers', async () => {
+      await bindFor(guest(), ACCESS_PATHS.sysfs, address);
       await guest().output(`echo 1 > ${device}/enable`);
       const reader = `
         import { openSync } from 'node:fs';
