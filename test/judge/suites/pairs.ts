@@ -22,6 +22,18 @@ export function testPairs(bench: VariantBench): void {
   });
 }
 
+/** The self-test breaks rules on purpose, and so comes behind a look at those. */
+export function testInterruptTest(bench: VariantBench): void {
+  it('pass their self-test, which tries interrupts without MSI-X only', () => passInterruptTest(bench));
+}
+
+/** Causes are raised by software while they are enabled, and while they are not. */
+export async function passInterruptTest({ guest }: VariantBench): Promise<void> {
+  const { stdout: report } = await guest().run(`ethtool -t ${OPTICS.near.name} offline`);
+  expect(report).toMatch(/^Interrupt test .*\s0$/m);
+  expect(report).toContain('The test result is PASS');
+}
+
 export async function areTwoFunctions({ guest }: VariantBench): Promise<void> {
   const devices = await guest().output('lspci -n -s 0a');
   expect(devices.split('\n')).toEqual([0, 1].map((part) => `00:0a.${part} 0200: 8086:10fb (rev 01)`));
