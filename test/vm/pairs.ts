@@ -1,5 +1,5 @@
 /** The pairs of NICs that packets pass between. Each NIC's cable leads out of the guest. */
-import type { NicModelName } from './harness/nics.ts';
+import type { Nic, NicModelName } from './harness/nics.ts';
 import type { Pair } from './harness/ports.ts';
 
 /** The first NIC of a pair is offered checksums and segmentation, the second is not. */
@@ -18,6 +18,14 @@ export const PAIRS = {
   packed: pair('virtio-packed', 10, 'host_mtu=9000'),
   multiqueue: pair('virtio-multiqueue', 12),
 } as const satisfies Record<string, Pair>;
+
+/** One that spreads flows as its driver says, and reports their hashes. */
+export const HASHING: Nic = {
+  model: 'virtio-multiqueue',
+  slot: 14,
+  tap: 'offloads',
+  properties: 'rss=on,hash=on',
+};
 
 /** Two 82599 of ours. */
 export const SERVED: Pair = [

@@ -3,12 +3,13 @@ import { beforeAll, describe } from 'vitest';
 import { ACCESS_PATHS } from './harness/binding.ts';
 import { describeGuest } from './harness/describe-guest.ts';
 import { takeOver } from './harness/ports.ts';
-import { chosen, HUGE_PAGES, PAIRS } from './pairs.ts';
+import { chosen, HASHING, HUGE_PAGES, PAIRS } from './pairs.ts';
 import { testBringUp, testTaking } from './suites/bringup.ts';
 import { testForwarderEnds } from './suites/forwarder-ends.ts';
 import { testChecksums, testJumbo } from './suites/frames.ts';
 import { testMultiqueue } from './suites/modes.ts';
 import { testReception } from './suites/reception.ts';
+import { testRss } from './suites/rss.ts';
 import { testSpeed } from './suites/speed.ts';
 import { testTraffic } from './suites/traffic.ts';
 
@@ -17,7 +18,9 @@ const { legacy, modern, multiqueue } = PAIRS;
 /** The others differ in how they are reached, not in how packets pass; half a minute each is spent once per ring format. */
 const FORWARDED: Record<string, number> = { legacy: 200_000, packed: 200_000 };
 
-describeGuest('virtio through sysfs', { nics: Object.values(PAIRS).flat(), hugePages: HUGE_PAGES }, (guest) => {
+const NICS = [...Object.values(PAIRS).flat(), HASHING];
+
+describeGuest('virtio through sysfs', { nics: NICS, hugePages: HUGE_PAGES }, (guest) => {
   testTaking(guest, sysfs, legacy[0]);
 
   describe.each(chosen(PAIRS, ['legacy', 'multiqueue']))('sysfs, %s', (name, pair) => {
@@ -28,10 +31,11 @@ describeGuest('virtio through sysfs', { nics: Object.values(PAIRS).flat(), hugeP
   });
 
   describe('sysfs', () => {
-    beforeAll(() => takeOver(guest(), sysfs, ...Object.values(PAIRS).flat()));
+    beforeAll(() => takeOver(guest(), sysfs, ...NICS));
     describe.each(Object.entries({ legacy, modern }))('%s', (_name, pair) => testJumbo(guest, sysfs, pair));
     testChecksums(guest, sysfs, legacy);
     testMultiqueue(guest, sysfs, multiqueue);
+    testRss(guest, sysfs, HASHING);
     testForwarderEnds(guest, sysfs, legacy);
     testSpeed(guest, sysfs, Object.fromEntries(chosen(PAIRS, ['legacy'])));
   });
