@@ -91,7 +91,7 @@ export const IDENTITY: readonly Mutation[] = [
     name: 'does not hear from its SFP+ module',
     section: '3.7.6',
     breaks: () => replace(I2cEeprom.prototype, 'drive', () => () => {}),
-    caughtBy: [isTakenAgain],
+    caughtBy: [isProbedAgain],
   },
 ];
 
