@@ -64,7 +64,7 @@ sink.close();
 `;
 
 /** What runs for each burst. */
-const HOT = ['receive', 'rearm', 'refill', 'kick', 'takeBack', 'transmit', 'step', 'touchPackets'];
+const HOT = ['receive', 'receiveHashed', 'rearm', 'refill', 'kick', 'takeBack', 'transmit', 'step', 'touchPackets'];
 
 /** Functions whose optimised code V8 has thrown away, from its trace. */
 async function deoptimised(model: string, options: object, ...args: string[]): Promise<string[]> {
@@ -75,7 +75,9 @@ async function deoptimised(model: string, options: object, ...args: string[]): P
 
 describe.each([
   ['ixgbe', {}],
+  ['ixgbe', { rss: { hash: true } }],
   ['virtio', { ring: 'split' }],
+  ['virtio', { ring: 'split', rss: { hash: true } }],
   ['virtio', { ring: 'packed' }],
 ])('the hot functions of %s, %j', (model, options) => {
   it('are never deoptimised once they are warm', async () => {
