@@ -4,7 +4,7 @@ import { TimeStamps } from '../../../src/emulation/ixgbe/time/time-stamps.ts';
 import { keepsTime, stampsMessages } from '../suites/ptp.ts';
 import { type Mutation, misunderstand, readWrong, replace, writeWrong } from './mutation.ts';
 
-const { SYSTIML, TIMINCA, TXSTMPL } = ixgbe;
+const { SYSTIML, TIMINCA, TXSTMPH } = ixgbe;
 
 export const TIME: readonly Mutation[] = [
   {
@@ -23,6 +23,7 @@ export const TIME: readonly Mutation[] = [
     name: 'stamps no message that it sends',
     section: '7.9.3',
     breaks: () => replace(TimeStamps.prototype, 'stampSent', () => () => {}),
+    setup: true,
     caughtBy: [stampsMessages],
   },
   {
@@ -43,8 +44,8 @@ export const TIME: readonly Mutation[] = [
   },
   {
     name: 'stamps what it has sent with another time',
-    section: TXSTMPL.section,
-    breaks: (nic) => readWrong(nic, TXSTMPL, (value) => value ^ 0x0800_0000),
+    section: TXSTMPH.section,
+    breaks: (nic) => readWrong(nic, TXSTMPH, (value) => value ^ 0x100),
     caughtBy: [stampsMessages],
   },
 ];
