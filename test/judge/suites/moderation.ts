@@ -12,10 +12,10 @@ const MICROSECOND = 1000;
 /** Microseconds that an interval counts in. */
 const UNIT = 2;
 const INTERVALS = [200, 900];
-/** Interrupts that a test takes for moderated; the driver's usual choice, by what it sees. */
+/** Microseconds that mean: no moderation, and what the driver chooses by itself. */
 const [OFF, BY_ITSELF] = [0, 1];
-/** Ten frames or more while a vector is still. */
-const PACE = 20 * MICROSECOND;
+/** Several frames while a vector is still; all of them last longer than a guest is likely to wait for its processor. */
+const PACE = 50 * MICROSECOND;
 const FRAMES = 400;
 /** Frames without an IP packet go to queue 0. */
 const VECTOR = 0;
