@@ -1,6 +1,6 @@
 /** Programs of worker threads, which must be compiled files. */
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { IxyError } from './errors.ts';
 
 /**
@@ -12,4 +12,9 @@ export function programFile(name: string, here: string): string {
   const path = fileURLToPath(new URL(name, compiled));
   if (!existsSync(path)) throw new IxyError('ERR_SYSTEM', `${path} is missing; run: npm run build`);
   return path;
+}
+
+/** The same as a URL. */
+export function programUrl(name: string, here: string): URL {
+  return pathToFileURL(programFile(name, here));
 }

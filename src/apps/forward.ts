@@ -1,15 +1,15 @@
 /** The forwarder: what one port receives, the other one sends, both ways, in one loop. */
 import type { NetDevice, RxQueue, TxQueue } from '../drivers/net-device.ts';
-import { checkInteger, IxyError } from '../errors.ts';
+import { IxyError } from '../errors.ts';
 import { PacketBatch } from '../memory/packet-batch.ts';
 import { TransmitDrain } from './drain.ts';
-import type { PacketRecorder } from './packet-recorder.ts';
+import { createLaneCounters, DROPPED, FORWARDED, type LaneCounters, laneOf, RECEIVED } from './lane-counters.ts';
+import type { LoopPort } from './loop-port.ts';
+import { OwnBudget, type PacketBudget } from './packet-budget.ts';
 import { DONE, type PollMode, type PollOptions, poll } from './poll.ts';
 import { POLL_BUDGET, pollOptions } from './poll-mode.ts';
+import type { Recorder } from './recorder.ts';
 import { StreamEnd } from './stream-end.ts';
-
-/** What any batch can hold. */
-const LARGEST_BURST = 4096;
 
 /** How a `Forwarder` works. */
 export interface ForwarderOptions {
@@ -21,9 +21,9 @@ export interface ForwarderOptions {
    * Called with each burst, which it may change, and from which it may take packets that it then frees or keeps. Default:
    * `touchPackets`.
    */
-  readonly onPackets?: (batch: PacketBatch, from: NetDevice, to: NetDevice) => void;
+  readonly onPackets?: OnPackets;
   /** Gets each burst as it was received. It stays the caller's. */
-  readonly recorder?: PacketRecorder | undefined;
+  readonly recorder?: Recorder | undefined;
   /**
    * What becomes of packets that the other port has no room for: 'drop' (default) counts them and goes on, as a switch
    * does; 'wait' keeps them and receives no more until they are sent, which loses nothing where the source can wait, as
@@ -32,7 +32,14 @@ export interface ForwarderOptions {
   readonly whenFull?: 'drop' | 'wait' | undefined;
   /** How to wait for packets; default 'busy'. `bestPollMode` knows what the ports can do; `whenFull: 'wait'` needs 'busy'. */
   readonly pollMode?: PollMode | undefined;
+  /** Instead of `count`: what is shared with other loops. */
+  readonly budget?: PacketBudget | undefined;
+  /** Where to count: a lane for each receive queue of one port, and then of the other. Default: in arrays of its own. */
+  readonly counters?: LaneCounters | undefined;
 }
+
+/** See `ForwarderOptions.onPackets`. */
+export type OnPackets = (batch: PacketBatch, from: LoopPort, to: LoopPort) => void;
 
 /** What `forward` is asked for: how to work, and when to end. */
 export interface ForwardOptions extends ForwarderOptions {
@@ -81,19 +88,24 @@ export class Forwarder {
   readonly directions: readonly [Direction, Direction];
   readonly #streams: readonly StreamEnd[];
   readonly #drains: readonly TransmitDrain[];
-  readonly #count: number;
+  readonly #budget: PacketBudget;
   readonly #polling: PollOptions;
 
-  /** Uses queue 0 of each port. Throws `ERR_ARGUMENT`. */
-  constructor(a: NetDevice, b: NetDevice, options: ForwarderOptions = {}) {
-    const { count = Number.MAX_SAFE_INTEGER, pollMode = 'busy' } = options;
-    checkInteger('count', count, 0, Number.MAX_SAFE_INTEGER);
-    this.#count = count;
+  /** Uses all queues of each port: what receive queue i gives goes to transmit queue i. Throws `ERR_ARGUMENT`. */
+  constructor(a: LoopPort, b: LoopPort, options: ForwarderOptions = {}) {
+    const { pollMode = 'busy', budget = new OwnBudget(options.count) } = options;
+    this.#budget = budget;
     if (pollMode !== 'busy' && options.whenFull === 'wait') {
       throw new IxyError('ERR_ARGUMENT', `nothing wakes a forwarder that waits for room in mode '${pollMode}'`);
     }
     this.#polling = pollOptions([a, b], pollMode);
-    this.directions = [new Direction(a, b, options), new Direction(b, a, options)];
+    const { counters = createLaneCounters(a.rx.length + b.rx.length) } = options;
+    const lanesOf = (from: LoopPort, first: number): LaneCounters[] =>
+      from.rx.map((_, lane) => laneOf(counters, first + lane));
+    this.directions = [
+      new Direction(a, b, { ...options, budget, counters: lanesOf(a, 0) }),
+      new Direction(b, a, { ...options, budget, counters: lanesOf(b, a.rx.length) }),
+    ];
     this.#streams = this.directions.map(
       (direction) => new StreamEnd(direction.from, () => direction.received + direction.forwarded),
     );
@@ -114,8 +126,8 @@ export class Forwarder {
   /** A burst each way; returns how many packets moved, or DONE when the count is reached and nothing waits. */
   step(): number {
     const [there, back] = this.directions;
-    const moved = there.step(this.#left()) + back.step(this.#left());
-    return this.#left() === 0 && there.waiting + back.waiting === 0 ? DONE : moved;
+    const moved = there.step() + back.step();
+    return this.#budget.spent && there.waiting + back.waiting === 0 ? DONE : moved;
   }
 
   /** Whether all packets of a port whose traffic has an end have passed, for calls between slices. */
@@ -127,58 +139,116 @@ export class Forwarder {
   close(): void {
     for (const direction of this.directions) direction.close();
   }
+}
 
-  /** Packets that may still be received, or a full burst if that is less. */
-  #left(): number {
-    const [there, back] = this.directions;
-    return Math.min(this.#count - there.received - back.received, LARGEST_BURST);
-  }
+interface DirectionOptions extends Omit<ForwarderOptions, 'counters'> {
+  readonly budget: PacketBudget;
+  /** For each receive queue. */
+  readonly counters: readonly LaneCounters[];
 }
 
 /** One way through a forwarder. */
 export class Direction {
-  readonly from: NetDevice;
-  readonly to: NetDevice;
-  received = 0;
-  forwarded = 0;
-  dropped = 0;
-  readonly #rx: RxQueue;
-  readonly #tx: TxQueue;
-  readonly #waits: boolean;
-  readonly #onPackets: (batch: PacketBatch, from: NetDevice, to: NetDevice) => void;
-  readonly #recorder: PacketRecorder | undefined;
-  #batch: PacketBatch;
+  readonly from: LoopPort;
+  readonly to: LoopPort;
+  readonly #lanes: readonly Lane[];
+  readonly #counters: readonly LaneCounters[];
 
-  constructor(from: NetDevice, to: NetDevice, options: ForwarderOptions) {
+  constructor(from: LoopPort, to: LoopPort, options: DirectionOptions) {
     this.from = from;
     this.to = to;
-    this.#rx = from.rx[0];
-    this.#tx = to.tx[0];
-    this.#waits = options.whenFull === 'wait';
-    this.#onPackets = options.onPackets ?? touchPackets;
-    this.#recorder = options.recorder;
-    this.#batch = new PacketBatch(options.batchSize ?? POLL_BUDGET);
+    this.#counters = options.counters;
+    this.#lanes = from.rx.map((_, lane) => new Lane(from, to, lane, options));
+  }
+
+  get received(): number {
+    return this.#sum(RECEIVED);
+  }
+
+  get forwarded(): number {
+    return this.#sum(FORWARDED);
+  }
+
+  get dropped(): number {
+    return this.#sum(DROPPED);
   }
 
   /** Packets that the other port has no room for yet. */
   get waiting(): number {
+    let waiting = 0;
+    for (const lane of this.#lanes) waiting += lane.waiting;
+    return waiting;
+  }
+
+  /** A burst from each queue; returns how many packets moved. */
+  step(): number {
+    let moved = 0;
+    for (const lane of this.#lanes) moved += lane.step();
+    return moved;
+  }
+
+  close(): void {
+    for (const lane of this.#lanes) lane.close();
+  }
+
+  summary(): DirectionSummary {
+    const { from, to, received, forwarded, dropped } = this;
+    return { from: from.name, to: to.name, received, forwarded, dropped };
+  }
+
+  #sum(counter: number): number {
+    return this.#counters.reduce((sum, counters) => sum + counters[counter], 0);
+  }
+}
+
+/** From a receive queue to a transmit queue. */
+class Lane {
+  readonly #from: LoopPort;
+  readonly #to: LoopPort;
+  readonly #rx: RxQueue;
+  readonly #tx: TxQueue;
+  readonly #waits: boolean;
+  readonly #onPackets: OnPackets;
+  readonly #recorder: Recorder | undefined;
+  readonly #budget: PacketBudget;
+  readonly #counters: LaneCounters;
+  readonly #batchSize: number;
+  #batch: PacketBatch;
+
+  constructor(from: LoopPort, to: LoopPort, lane: number, options: DirectionOptions) {
+    this.#from = from;
+    this.#to = to;
+    this.#rx = from.rx[lane];
+    this.#tx = to.tx[lane % to.tx.length];
+    this.#waits = options.whenFull === 'wait';
+    this.#onPackets = options.onPackets ?? touchPackets;
+    this.#recorder = options.recorder;
+    this.#budget = options.budget;
+    this.#counters = options.counters[lane];
+    this.#batchSize = options.batchSize ?? POLL_BUDGET;
+    this.#batch = new PacketBatch(this.#batchSize);
+  }
+
+  get waiting(): number {
     return this.#batch.length;
   }
 
-  /** Receives at most `limit` packets and sends them, or goes on sending what waits; returns how many packets moved. */
-  step(limit: number): number {
+  /** Receives a burst and sends it, or goes on sending what waits; returns how many packets moved. */
+  step(): number {
     if (this.waiting > 0) return this.#send(this.#batch);
-    if (limit === 0) return 0;
-    if (limit < this.#batch.capacity) this.#batch = new PacketBatch(limit); // the last burst before the count is reached
+    const allowed = this.#budget.allow(this.#batchSize);
+    if (allowed === 0) return 0;
+    if (allowed !== this.#batch.capacity) this.#batch = new PacketBatch(allowed); // near the end of the budget
     const batch = this.#batch;
     const received = this.#rx.receive(batch);
+    this.#budget.use(received);
     if (received === 0) {
       this.#tx.transmit(batch); // the pool may be empty because all its packets lie in this ring, sent long ago
       return 0;
     }
-    this.received += received;
+    this.#counters[RECEIVED] += received;
     this.#recorder?.record(batch);
-    this.#onPackets(batch, this.from, this.to);
+    this.#onPackets(batch, this.#from, this.#to);
     this.#send(batch);
     return received;
   }
@@ -187,23 +257,18 @@ export class Direction {
     this.#drop(this.#batch);
   }
 
-  summary(): DirectionSummary {
-    const { from, to, received, forwarded, dropped } = this;
-    return { from: from.name, to: to.name, received, forwarded, dropped };
-  }
-
   /** Returns how many packets the port took. What it refuses for good it counts by itself, and took as well. */
   #send(batch: PacketBatch): number {
     const before = batch.length;
     this.#tx.transmit(batch);
     const taken = before - batch.length;
-    this.forwarded += taken;
+    this.#counters[FORWARDED] += taken;
     if (batch.length > 0 && !this.#waits) this.#drop(batch);
     return taken;
   }
 
   #drop(batch: PacketBatch): void {
-    this.dropped += batch.length;
+    this.#counters[DROPPED] += batch.length;
     batch.free();
   }
 }

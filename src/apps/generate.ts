@@ -1,9 +1,12 @@
 /** The packet generator: packets are a template's, and per packet only what differs is written. */
 import type { NetDevice, TxQueue } from '../drivers/net-device.ts';
-import { checkInteger } from '../errors.ts';
 import { PacketBatch } from '../memory/packet-batch.ts';
+import type { PacketPool } from '../memory/packet-pool.ts';
 import { PacketStamper, type PacketTemplate, type StampOptions } from '../packets/index.ts';
 import { TransmitDrain } from './drain.ts';
+import { createLaneCounters, FORWARDED, type LaneCounters, laneOf } from './lane-counters.ts';
+import type { LoopPort } from './loop-port.ts';
+import { OwnBudget, type PacketBudget } from './packet-budget.ts';
 import { DONE, poll } from './poll.ts';
 import { TemplatePackets } from './template-packets.ts';
 import { type PacketRate, packetsPerSecond, TokenBucket } from './token-bucket.ts';
@@ -22,6 +25,12 @@ export interface GeneratorOptions {
   readonly batchSize?: number | undefined;
   /** Milliseconds from any start; default: the machine's monotonic clock. */
   readonly now?: () => number;
+  /** Whose packets to send; nobody else may take any. Default: a pool of its own. */
+  readonly pool?: PacketPool;
+  /** Instead of `count`: what is shared with other loops. */
+  readonly budget?: PacketBudget;
+  /** Where to count, a lane for each transmit queue. Default: in arrays of its own. */
+  readonly counters?: LaneCounters;
 }
 
 /** What `generate` is asked for: what to send, and when to end. */
@@ -41,44 +50,57 @@ export async function generate(device: NetDevice, { signal, ...options }: Genera
   return new Generator(device, options).run(signal);
 }
 
+/** A transmit queue, and the packets that it has no room for yet: they are stamped already, and go first the next time. */
+interface Lane {
+  readonly queue: TxQueue;
+  readonly batch: PacketBatch;
+  readonly counters: LaneCounters;
+}
+
 /**
  * A generator whose counter can be read while it runs. For loops of one's own: call `step` as often as possible, and
  * `close` at the end.
  */
 export class Generator {
-  /** Packets given to the port. */
-  packets = 0;
   readonly #size: number;
-  readonly #queue: TxQueue;
+  readonly #lanes: readonly Lane[];
   readonly #packets: TemplatePackets;
-  readonly #batch: PacketBatch;
   readonly #stamper: PacketStamper;
   readonly #bucket: TokenBucket | undefined;
   readonly #now: () => number;
   readonly #drain: TransmitDrain;
-  /** Packets not yet stamped. */
-  #left: number;
+  readonly #budget: PacketBudget;
+  /** Packets in all batches. */
+  #prepared = 0;
+  /** The lane whose turn it is. */
+  #turn = 0;
 
-  /** Uses queue 0 of `device`. Throws `ERR_ARGUMENT`, or what allocating memory throws. */
-  constructor(device: NetDevice, options: GeneratorOptions) {
+  /** Sends to all queues of `port` in turn. Throws `ERR_ARGUMENT`, or what allocating memory throws. */
+  constructor(port: LoopPort, options: GeneratorOptions) {
     const {
       template,
       fields = { sequence: true },
       rate,
-      count,
       batchSize = 64,
       now = () => performance.now(),
+      budget = new OwnBudget(options.count),
+      counters = createLaneCounters(port.tx.length),
     } = options;
-    if (count !== undefined) checkInteger('count', count, 0, Number.MAX_SAFE_INTEGER);
     this.#size = template.size;
-    this.#batch = new PacketBatch(batchSize);
+    this.#lanes = port.tx.map((queue, lane) => {
+      return { queue, batch: new PacketBatch(batchSize), counters: laneOf(counters, lane) };
+    });
     this.#stamper = new PacketStamper(template, fields);
     this.#now = now;
     this.#bucket = rate && new TokenBucket(packetsPerSecond(rate, template.size), now());
-    this.#left = count ?? Number.POSITIVE_INFINITY;
-    this.#queue = device.tx[0];
-    this.#drain = new TransmitDrain(device);
-    this.#packets = new TemplatePackets(device, template, batchSize);
+    this.#budget = budget;
+    this.#drain = new TransmitDrain(port);
+    this.#packets = new TemplatePackets(port, template, batchSize, options.pool);
+  }
+
+  /** Packets given to the port. */
+  get packets(): number {
+    return this.#lanes.reduce((sum, { counters }) => sum + counters[FORWARDED], 0);
   }
 
   /** The loop of `generate`; waits until all packets have left the port, and closes the generator. */
@@ -92,38 +114,45 @@ export class Generator {
     return { packets: this.packets, bytes: this.packets * this.#size };
   }
 
-  /** Sends a burst; returns how many packets the port took, 0 if none was due or there was no room, DONE at the end. */
+  /**
+   * Sends a burst to the queue whose turn it is; returns how many packets the port took, 0 if none was due or there was no
+   * room, DONE at the end.
+   */
   step(): number {
-    const batch = this.#batch;
+    const { queue, batch, counters } = this.#lanes[this.#turn];
+    this.#turn = this.#turn + 1 === this.#lanes.length ? 0 : this.#turn + 1;
     this.#prepare(batch);
-    if (batch.length === 0 && this.#left === 0) return DONE;
+    if (this.#budget.spent) return DONE;
     const before = batch.length;
-    this.#queue.transmit(batch); // what is left is stamped already, and goes first the next time
+    queue.transmit(batch);
     const taken = before - batch.length;
-    this.packets += taken;
+    if (taken === 0) return 0;
+    counters[FORWARDED] += taken;
+    this.#budget.use(taken);
+    this.#prepared -= taken;
     return taken;
   }
 
-  /** Drops packets that the port has not taken, and gives up the pool, which lives on until the port is closed. */
+  /** Drops packets that the port has not taken, and gives up a pool of its own, which lives on until the port is closed. */
   close(): void {
-    this.#batch.free();
-    this.#packets.pool.close();
+    for (const { batch } of this.#lanes) batch.free();
+    this.#packets.close();
   }
 
   /** Fills the batch with as many stamped packets as may leave now. */
   #prepare(batch: PacketBatch): void {
     const first = batch.length;
     let count = batch.capacity - first;
-    if (count > this.#left) count = this.#left;
     const bucket = this.#bucket;
     if (bucket) {
-      const allowed = bucket.available(this.#now());
-      if (count > allowed) count = allowed;
+      const due = bucket.available(this.#now());
+      if (count > due) count = due;
     }
-    const taken = this.#packets.take(batch, count);
+    const allowed = this.#budget.allow(this.#prepared + count) - this.#prepared;
+    const taken = this.#packets.take(batch, Math.max(allowed, 0));
     const { bytes } = this.#packets.pool;
     for (let i = first; i < batch.length; i++) this.#stamper.stamp(bytes, batch.offsets[i]);
+    this.#prepared += taken;
     bucket?.spend(taken);
-    this.#left -= taken;
   }
 }

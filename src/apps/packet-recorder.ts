@@ -5,9 +5,10 @@ import { NO_PACKET, type PacketPool } from '../memory/packet-pool.ts';
 import { CaptureWriter, type CaptureWriterOptions } from '../packets/index.ts';
 import { BurstClock } from './burst-clock.ts';
 import { CaptureOutput } from './capture-output.ts';
+import type { Recorder } from './recorder.ts';
 
 /** A capture file that grows while packets pass. The caller closes it. */
-export class PacketRecorder {
+export class PacketRecorder implements Recorder {
   /** Packets written. */
   recorded = 0;
   /** Packets left out because the reader of a pipe was too slow, or because nobody can complete their checksum. */

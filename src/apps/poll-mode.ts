@@ -1,6 +1,6 @@
 /** How loops over ports may wait for packets. */
-import type { NetDevice } from '../drivers/net-device.ts';
 import { IxyError } from '../errors.ts';
+import type { LoopPort } from './loop-port.ts';
 import type { PollMode, PollOptions } from './poll.ts';
 
 /**
@@ -9,21 +9,25 @@ import type { PollMode, PollOptions } from './poll.ts';
  */
 export const POLL_BUDGET = 64;
 
-/** 'adaptive' if all these ports can interrupt, else 'busy'. */
-export function bestPollMode(ports: readonly NetDevice[]): PollMode {
-  return ports.every((port) => port.rx[0].interrupt) ? 'adaptive' : 'busy';
+/** 'adaptive' if all queues of these ports can interrupt, else 'busy'. */
+export function bestPollMode(ports: readonly Pick<LoopPort, 'rx'>[]): PollMode {
+  return ports.every(({ rx }) => rx.every((queue) => queue.interrupt)) ? 'adaptive' : 'busy';
 }
 
 /**
- * Options of a loop that receives from queue 0 of each port. Throws `ERR_ARGUMENT` if one cannot interrupt, and the mode
+ * Options of a loop that receives from all queues of these ports. Throws `ERR_ARGUMENT` if one cannot interrupt, and the mode
  * needs it to.
  */
-export function pollOptions(ports: readonly NetDevice[], mode: PollMode): Pick<PollOptions, 'mode' | 'interrupts'> {
+export function pollOptions(
+  ports: readonly Pick<LoopPort, 'name' | 'rx'>[],
+  mode: PollMode,
+): Pick<PollOptions, 'mode' | 'interrupts'> {
   if (mode === 'busy') return { mode };
-  const interrupts = ports.map((port) => {
-    const [queue] = port.rx;
-    if (queue.interrupt) return queue.interrupt;
-    throw new IxyError('ERR_ARGUMENT', `${port.name} has no interrupts, which mode '${mode}' needs; use mode 'busy'`);
-  });
+  const interrupts = ports.flatMap(({ name, rx }) =>
+    rx.map(({ interrupt }) => {
+      if (interrupt) return interrupt;
+      throw new IxyError('ERR_ARGUMENT', `${name} has no interrupts, which mode '${mode}' needs; use mode 'busy'`);
+    }),
+  );
   return { mode, interrupts };
 }

@@ -16,7 +16,16 @@ export interface DirectionRates {
 }
 
 /** What can be asked for its totals: a port, or a view of one. */
-export type Counted = Pick<NetDevice, 'name' | 'statistics'>;
+export interface Counted extends Pick<NetDevice, 'name' | 'statistics'> {
+  /** By queue. Absent where nobody counts so, or there is one alone. */
+  readonly queues?: () => readonly QueueTotals[];
+}
+
+/** Packets that passed a port's queues of one number. */
+export interface QueueTotals {
+  readonly rxPackets: number;
+  readonly txPackets: number;
+}
 
 /** The port's counters, with what a forwarder dropped on the way to it. */
 export function withDrops(port: Counted, direction: { readonly dropped: number }): Counted {
@@ -29,6 +38,15 @@ export function withDrops(port: Counted, direction: { readonly dropped: number }
   };
 }
 
+/** What passed one way through a queue. */
+export type PacketRates = Pick<DirectionRates, 'packets' | 'packetsPerSecond'>;
+
+export interface QueueRates {
+  readonly queue: number;
+  readonly rx: PacketRates;
+  readonly tx: PacketRates;
+}
+
 /** What one port did in an interval. */
 export interface PortRates {
   readonly port: string;
@@ -36,11 +54,14 @@ export interface PortRates {
   readonly seconds: number;
   readonly rx: DirectionRates;
   readonly tx: DirectionRates;
+  /** Absent unless the port has several queues. */
+  readonly queues?: readonly QueueRates[];
 }
 
 interface Sample {
   readonly at: number;
   readonly statistics: DeviceStatistics;
+  readonly queues: readonly QueueTotals[];
 }
 
 /** Keeps two samples of each port, however long it runs. */
@@ -61,7 +82,7 @@ export class RateMeter {
   /** Counts time from now on, and packets still from the beginning: those that came while a link came up belong to no time. */
   start(): void {
     const at = this.#now();
-    this.#first = this.#first.map(({ statistics }) => ({ at, statistics }));
+    this.#first = this.#first.map((sample) => ({ ...sample, at }));
     this.#last = this.#first;
   }
 
@@ -78,26 +99,39 @@ export class RateMeter {
   }
 
   #sample(): Sample[] {
-    return this.#ports.map((port) => ({ at: this.#now(), statistics: port.statistics() }));
+    return this.#ports.map((port) => ({
+      at: this.#now(),
+      statistics: port.statistics(),
+      queues: port.queues?.() ?? [],
+    }));
   }
 
   #between(before: readonly Sample[], after: readonly Sample[]): PortRates[] {
     return this.#ports.map((port, i) => {
       const seconds = (after[i].at - before[i].at) / 1000;
       const counted = (name: keyof DeviceStatistics) => after[i].statistics[name] - before[i].statistics[name];
+      const perSecond = (amount: number): number => (seconds > 0 ? amount / seconds : 0);
       const rates = (way: 'rx' | 'tx'): DirectionRates => {
         const packets = counted(`${way}Packets`);
         const bytes = counted(`${way}Bytes`);
         return {
           packets,
           bytes,
-          packetsPerSecond: seconds > 0 ? packets / seconds : 0,
-          bitsPerSecond: seconds > 0 ? (8 * (bytes + WIRE_OVERHEAD * packets)) / seconds : 0,
+          packetsPerSecond: perSecond(packets),
+          bitsPerSecond: perSecond(8 * (bytes + WIRE_OVERHEAD * packets)),
           dropped: counted(`${way}Dropped`),
           errors: counted(`${way}Errors`),
         };
       };
-      return { port: port.name, seconds, rx: rates('rx'), tx: rates('tx') };
+      const queues = after[i].queues.map((totals, queue): QueueRates => {
+        const passed = (name: keyof QueueTotals): PacketRates => {
+          const packets = totals[name] - before[i].queues[queue][name];
+          return { packets, packetsPerSecond: perSecond(packets) };
+        };
+        return { queue, rx: passed('rxPackets'), tx: passed('txPackets') };
+      });
+      const ofQueues = queues.length > 1 ? { queues } : {};
+      return { port: port.name, seconds, rx: rates('rx'), tx: rates('tx'), ...ofQueues };
     });
   }
 }

@@ -2,7 +2,7 @@
  * When loops over ports whose traffic has an end are over. A capture file is at its end when its last packet has been
  * read; but behind an emulated NIC packets may still be on the wire then, and answers to them on the way back.
  */
-import type { NetDevice } from '../drivers/net-device.ts';
+import type { LoopPort } from './loop-port.ts';
 
 /** Without packets for so long, nothing is on its way any more. */
 const QUIET_MILLISECONDS = 100;
@@ -10,13 +10,13 @@ const QUIET_MILLISECONDS = 100;
 const LONGEST_MILLISECONDS = 1000;
 
 export class StreamEnd {
-  readonly #port: NetDevice;
+  readonly #port: Pick<LoopPort, 'ended'>;
   readonly #moved: () => number;
   #total = 0;
   #since = performance.now();
 
   /** `moved`: packets that came from `port` or went on from there so far. */
-  constructor(port: NetDevice, moved: () => number) {
+  constructor(port: Pick<LoopPort, 'ended'>, moved: () => number) {
     this.#port = port;
     this.#moved = moved;
   }

@@ -1,15 +1,30 @@
 /** `ixy capture`: records what a port receives. */
 import { type Command, Option } from 'commander';
-import { bestPollMode, type Counted, capture, PacketRecorder, type PollMode, RateMeter } from '../apps/index.ts';
+import type { CaptureJob } from '../apps/capture-worker.ts';
+import {
+  bestPollMode,
+  type Counted,
+  capture,
+  LoopTotals,
+  PacketRecorder,
+  type PollMode,
+  RateMeter,
+  RECEIVED,
+  type Recorder,
+} from '../apps/index.ts';
+import { Recording } from '../apps/recording.ts';
+import { WorkerLoops } from '../apps/worker-loops.ts';
 import type { NetDevice } from '../drivers/net-device.ts';
-import type { CaptureFormat } from '../packets/index.ts';
+import type { CaptureFormat, CaptureWriterOptions } from '../packets/index.ts';
 import { integerFrom } from '../ports/quantities.ts';
+import { programUrl } from '../program-file.ts';
+import { addCoresOptions, type CoresOptions, countedPorts, DeathNotices, loopPlan } from './cores.ts';
 import { grouped } from './format.ts';
 import { Live } from './live.ts';
 import { count, duration, mtu, optionValue, pollBudgetOption, pollModeOption } from './option-values.ts';
 import { Session } from './session.ts';
 
-interface CaptureCommandOptions {
+interface CaptureCommandOptions extends CoresOptions {
   readonly write: string;
   readonly format?: CaptureFormat;
   readonly snaplen?: number;
@@ -25,11 +40,12 @@ const EXAMPLES = `
 Examples:
   ixy capture 0000:03:00.0 -w received.pcapng
   ixy capture 0000:03:00.0 -w headers.pcap --snaplen 96 --count 1M
+  ixy capture 0000:03:00.0 -w all.pcap --cores 2,3   two loops, and a thread that writes
   ixy capture tap:tap0 -w - | tcpdump -n -r -        watch while it runs
 `;
 
 export function addCapture(program: Command): void {
-  program
+  const command = program
     .command('capture')
     .description('Record what a port receives, with time stamps in nanoseconds; the port receives every frame.')
     .argument('<port>', "where to receive; see 'ixy ports'")
@@ -44,7 +60,8 @@ export function addCapture(program: Command): void {
     .option('-n, --count <packets>', 'end after so many packets', count)
     .option('-d, --duration <time>', 'end after this time (10, 500ms)', duration)
     .addOption(pollBudgetOption())
-    .addOption(pollModeOption())
+    .addOption(pollModeOption());
+  addCoresOptions(command)
     .option('--mtu <bytes>', 'payload of the largest frame (68 to 9500)', mtu, 1500)
     .option('--json', 'print one JSON object a second')
     .addHelpText('after', EXAMPLES)
@@ -52,41 +69,90 @@ export function addCapture(program: Command): void {
 }
 
 async function run(session: Session, uri: string, options: CaptureCommandOptions): Promise<void> {
-  const { write, format, snaplen } = options;
-  const [port] = await session.open([uri], { use: 'receive', promiscuous: true, mtu: options.mtu ?? 1500 });
-  const recorder = new PacketRecorder(write, {
-    ...(format === undefined ? {} : { format }),
-    ...(snaplen === undefined ? {} : { snapLength: snaplen }),
-  });
-  const meter = new RateMeter([withDrops(port, recorder)]);
+  const { write, json = false, mtu = 1500 } = options;
+  const { loops, queues, open } = loopPlan(options);
+  const [port] = await session.open([uri], { use: 'receive', promiscuous: true, mtu, ...open });
+  const totals = new LoopTotals(loops, 1, queues);
+  await session.linksUp();
+  const capturing = await (options.cores ? onCores : inOneLoop)(session, port, totals, options);
+  const { recorder } = capturing;
+  const meter = new RateMeter([withDrops(countedPorts([port], totals)[0], recorder)]);
+  const live = new Live(meter, { json, stream: write === '-' ? process.stderr : process.stdout, ways: ['rx'] });
   try {
-    await session.linksUp();
     session.limit(options.duration);
-    const stream = write === '-' ? process.stderr : process.stdout;
-    const live = new Live(meter, { json: options.json ?? false, stream, ways: ['rx'] });
-    try {
-      const { batch, count, pollMode = bestPollMode([port]) } = options;
-      const summary = await capture(port, recorder, { signal: session.signal, count, batchSize: batch, pollMode });
-      recorder.close();
-      live.end(([{ rx }]) => ({
-        lines: [
-          `received ${grouped(summary.received)} packets, recorded ${grouped(summary.recorded)} in ${write}, left out ` +
-            `${grouped(summary.dropped)}; the port dropped ${grouped(rx.dropped - summary.dropped)}`,
-        ],
-        data: { command: 'capture', file: write, ...summary },
-      }));
-    } finally {
-      live.stop();
-    }
+    const check = await capturing.run();
+    const summary = { received: totals.total(0, RECEIVED), recorded: recorder.recorded, dropped: recorder.dropped };
+    live.end(([{ rx }]) => ({
+      lines: [
+        `received ${grouped(summary.received)} packets, recorded ${grouped(summary.recorded)} in ${write}, left out ` +
+          `${grouped(summary.dropped)}; the port dropped ${grouped(rx.dropped - summary.dropped)}`,
+      ],
+      data: { command: 'capture', file: write, ...summary },
+    }));
+    check();
   } finally {
-    recorder.close();
+    live.stop();
+    capturing.close();
   }
 }
 
-/** The port's counters, with what the recorder left out. */
-function withDrops(port: NetDevice, recorder: PacketRecorder): Counted {
+/** A capture that is about to run, in whatever way. */
+interface Capturing {
+  readonly recorder: Omit<Recorder, 'record'>;
+  /** Resolves to what throws, behind the summary, if something went wrong. */
+  run(): Promise<() => void>;
+  close(): void;
+}
+
+type Begin = (
+  session: Session,
+  port: NetDevice,
+  totals: LoopTotals,
+  options: CaptureCommandOptions,
+) => Promise<Capturing>;
+
+const inOneLoop: Begin = async ({ signal }, port, totals, options) => {
+  const recorder = new PacketRecorder(options.write, writerOptions(options));
+  const run = async (): Promise<() => void> => {
+    const { batch, count, pollMode = bestPollMode([port]) } = options;
+    const [counters] = totals.counters;
+    await capture(port, recorder, { signal, count, batchSize: batch, pollMode, counters });
+    recorder.close();
+    return () => {};
+  };
+  return { recorder, run, close: () => recorder.close() };
+};
+
+const onCores: Begin = async (session, port, totals, options) => {
+  const { cores = [], write, count, batch, pollMode, json } = options;
+  const job: CaptureJob = { batchSize: batch, pollMode };
+  const notices = new DeathNotices(json);
+  const recording = new Recording({ path: write, ...writerOptions(options) }, cores.length);
+  const common = { cores, totals, count, counted: RECEIVED, onDeath: notices.report } as const;
+  const loops = await WorkerLoops.start([port], {
+    ...common,
+    program: programUrl('../apps/capture-worker.js', import.meta.url),
+    job,
+    recording,
+  });
+  const run = async (): Promise<() => void> => {
+    const ends = await loops.run(session.signal);
+    return () => notices.check(ends);
+  };
+  return { recorder: recording, run, close: () => {} };
+};
+
+function writerOptions({ format, snaplen }: CaptureCommandOptions): CaptureWriterOptions {
   return {
-    name: port.name,
+    ...(format === undefined ? {} : { format }),
+    ...(snaplen === undefined ? {} : { snapLength: snaplen }),
+  };
+}
+
+/** The port's counters, with what the recorder left out. */
+function withDrops(port: Counted, recorder: Pick<Recorder, 'dropped'>): Counted {
+  return {
+    ...port,
     statistics: () => {
       const statistics = port.statistics();
       return { ...statistics, rxDropped: statistics.rxDropped + recorder.dropped };

@@ -1,20 +1,30 @@
 /** `ixy forward`: moves packets between two ports. */
 import type { Command } from 'commander';
+import type { ForwardJob } from '../apps/forward-worker.ts';
 import {
   bestPollMode,
   type DirectionSummary,
+  DROPPED,
+  FORWARDED,
   Forwarder,
+  LoopTotals,
   PacketRecorder,
   type PollMode,
   RateMeter,
-  withDrops,
+  RECEIVED,
+  type Recorder,
 } from '../apps/index.ts';
+import { Recording } from '../apps/recording.ts';
+import { WorkerLoops } from '../apps/worker-loops.ts';
+import type { NetDevice } from '../drivers/net-device.ts';
+import { programUrl } from '../program-file.ts';
+import { addCoresOptions, type CoresOptions, countedPorts, DeathNotices, loopPlan } from './cores.ts';
 import { grouped } from './format.ts';
 import { Live } from './live.ts';
 import { count, duration, mtu, pollBudgetOption, pollModeOption } from './option-values.ts';
 import { capturesToCreate, Session, writesToStandardOutput } from './session.ts';
 
-interface ForwardOptions {
+interface ForwardOptions extends CoresOptions {
   readonly pcap?: string;
   readonly count?: number;
   readonly duration?: number;
@@ -28,13 +38,14 @@ const EXAMPLES = `
 Examples:
   ixy forward 0000:03:00.0 0000:03:00.1
   ixy forward 0000:03:00.0 0000:03:00.1 --pcap passed.pcapng
+  ixy forward 0000:03:00.0 0000:03:00.1 --cores 2-5   four loops, which flows are spread over
   ixy forward tap:left tap:right                     between two interfaces of the kernel
   ixy forward pcap:in.pcap pcap:out.pcap             ends with the file
   ixy forward 'emulated:ixgbe?wire=generator' 'emulated:ixgbe?wire=loopback' --duration 10
 `;
 
 export function addForward(program: Command): void {
-  program
+  const command = program
     .command('forward')
     .description('Move packets between two ports, both ways, and touch each of them.')
     .argument('<port>', "one port; see 'ixy ports'")
@@ -43,7 +54,8 @@ export function addForward(program: Command): void {
     .option('-n, --count <packets>', 'end after so many packets, over both directions', count)
     .option('-d, --duration <time>', 'end after this time (10, 500ms)', duration)
     .addOption(pollBudgetOption())
-    .addOption(pollModeOption())
+    .addOption(pollModeOption());
+  addCoresOptions(command)
     .option('--mtu <bytes>', 'payload of the largest frame (68 to 9500)', mtu, 1500)
     .option('--json', 'print one JSON object a second')
     .addHelpText('after', EXAMPLES)
@@ -53,37 +65,97 @@ export function addForward(program: Command): void {
 }
 
 async function run(session: Session, uris: readonly string[], options: ForwardOptions): Promise<void> {
-  const takesOutput = options.pcap === '-' || writesToStandardOutput(uris);
-  for (const uri of options.json ? [] : capturesToCreate(uris)) {
+  const { json = false, mtu = 1500 } = options;
+  for (const uri of json ? [] : capturesToCreate(uris)) {
     process.stderr.write(`ixy: ${uri}: there is no such file, so it is written\n`);
   }
-  const [a, b] = await session.open(uris, { promiscuous: true, mtu: options.mtu ?? 1500 });
-  const recorder = options.pcap === undefined ? undefined : new PacketRecorder(options.pcap);
+  const { loops, queues, open } = loopPlan(options);
+  const ports = await session.open(uris, { promiscuous: true, mtu, ...open });
+  const totals = new LoopTotals(loops, 2, queues);
+  const meter = new RateMeter(countedPorts(ports, totals));
+  await session.linksUp();
+  const forwarding = await (options.cores ? onCores : inOneLoop)(session, ports, totals, options);
+  const takesOutput = options.pcap === '-' || writesToStandardOutput(uris);
+  const live = new Live(meter, { json, stream: takesOutput ? process.stderr : process.stdout, ways: ['rx', 'tx'] });
   try {
-    // A file can wait until the other port has room; a NIC drops, and counts, what its ring has no room for.
-    const whenFull = [a, b].some((port) => port.driver === 'pcap') ? 'wait' : 'drop';
-    const { batch, count, pollMode = bestPollMode([a, b]) } = options;
-    const forwarder = new Forwarder(a, b, { batchSize: batch, count, recorder, whenFull, pollMode });
-    const [there, back] = forwarder.directions;
-    const meter = new RateMeter([withDrops(a, back), withDrops(b, there)]);
-    await session.linksUp();
     session.limit(options.duration);
-    const stream = takesOutput ? process.stderr : process.stdout;
-    const live = new Live(meter, { json: options.json ?? false, stream, ways: ['rx', 'tx'] });
-    try {
-      const directions = await forwarder.run(session.signal);
-      recorder?.close();
-      const recorded = recorder && { file: options.pcap, packets: recorder.recorded, dropped: recorder.dropped };
-      live.end(() => ({
-        lines: [...directions.map(describe), ...(recorded ? [describeRecording(recorded)] : [])],
-        data: { command: 'forward', directions, ...(recorded ? { recorded } : {}) },
-      }));
-    } finally {
-      live.stop();
-    }
+    await forwarding.run();
+    const directions = [0, 1].map((way) => summary(ports, totals, way));
+    const { recorder } = forwarding;
+    const recorded = recorder && { file: options.pcap, packets: recorder.recorded, dropped: recorder.dropped };
+    live.end(() => ({
+      lines: [...directions.map(describe), ...(recorded ? [describeRecording(recorded)] : [])],
+      data: { command: 'forward', directions, ...(recorded ? { recorded } : {}) },
+    }));
+    forwarding.check();
   } finally {
-    recorder?.close();
+    live.stop();
+    forwarding.close();
   }
+}
+
+/** A forwarder that is about to run, in whatever way. */
+interface Forwarding {
+  readonly recorder: Omit<Recorder, 'record'> | undefined;
+  run(): Promise<void>;
+  /** Throws what only those are told who know the summary. */
+  check(): void;
+  close(): void;
+}
+
+type Begin = (
+  session: Session,
+  ports: readonly NetDevice[],
+  totals: LoopTotals,
+  options: ForwardOptions,
+) => Promise<Forwarding>;
+
+const inOneLoop: Begin = async (session, [a, b], totals, { pcap, batch, count, ...options }) => {
+  // A file can wait until the other port has room; a NIC drops, and counts, what its ring has no room for.
+  const whenFull = [a, b].some((port) => port.driver === 'pcap') ? 'wait' : 'drop';
+  const recorder = pcap === undefined ? undefined : new PacketRecorder(pcap);
+  const close = (): void => recorder?.close();
+  try {
+    const [counters] = totals.counters;
+    const { pollMode = bestPollMode([a, b]) } = options;
+    const forwarder = new Forwarder(a, b, { batchSize: batch, count, recorder, whenFull, pollMode, counters });
+    const run = async (): Promise<void> => {
+      await forwarder.run(session.signal);
+      close();
+    };
+    return { recorder, run, check: () => {}, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+};
+
+const onCores: Begin = async (session, ports, totals, { cores = [], pcap, batch, count, pollMode, json }) => {
+  const job: ForwardJob = { batchSize: batch, pollMode };
+  const notices = new DeathNotices(json);
+  const recording = pcap === undefined ? undefined : new Recording({ path: pcap }, cores.length);
+  const loops = await WorkerLoops.start(ports, {
+    cores,
+    program: programUrl('../apps/forward-worker.js', import.meta.url),
+    job,
+    totals,
+    count,
+    counted: RECEIVED,
+    recording,
+    onDeath: notices.report,
+  });
+  let check = (): void => {};
+  const run = async (): Promise<void> => {
+    const ends = await loops.run(session.signal);
+    check = () => notices.check(ends);
+  };
+  return { recorder: recording, run, check: () => check(), close: () => {} };
+};
+
+function summary(ports: readonly NetDevice[], totals: LoopTotals, way: number): DirectionSummary {
+  const [from, to] = [ports[way].name, ports[1 - way].name];
+  const [received, forwarded, dropped] = [RECEIVED, FORWARDED, DROPPED].map((counter) => totals.total(way, counter));
+  return { from, to, received, forwarded, dropped };
 }
 
 function describe({ from, to, received, forwarded, dropped }: DirectionSummary): string {

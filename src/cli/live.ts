@@ -1,10 +1,10 @@
 /**
- * What a command shows of its ports while it runs: a table that updates in place on a terminal, one plain line a second
+ * What a command shows of its ports, and of their queues where they have several, while it runs: a table that updates in place on a terminal, one plain line a second
  * elsewhere, or one JSON object a second.
  */
 import CliTable3 from 'cli-table3';
 import { createLogUpdate } from 'log-update';
-import type { PortRates, RateMeter } from '../apps/index.ts';
+import type { PacketRates, PortRates, QueueRates, RateMeter } from '../apps/index.ts';
 import { colorsFor } from './colors.ts';
 import { billions, grouped, millions, shortened } from './format.ts';
 
@@ -89,7 +89,19 @@ function portLine(port: PortRates, ways: Ways): string {
     const { packets, packetsPerSecond, bitsPerSecond, dropped } = port[way];
     return `${way} ${millions(packetsPerSecond)} Mpps ${billions(bitsPerSecond)} Gbit/s ${packets} packets ${dropped} drops`;
   });
-  return `${shortened(port.port, LONGEST_NAME)} ${directions.join(', ')}`;
+  const queues = (port.queues ?? []).map(
+    (queue) => `, ${queueName(queue)} ${ways.map((way) => queueWay(queue, way)).join(', ')}`,
+  );
+  return `${shortened(port.port, LONGEST_NAME)} ${directions.join(', ')}${queues.join('')}`;
+}
+
+function queueName({ queue }: QueueRates): string {
+  return `queue ${queue}`;
+}
+
+function queueWay(queue: QueueRates, way: 'rx' | 'tx'): string {
+  const { packetsPerSecond, packets }: PacketRates = queue[way];
+  return `${way} ${millions(packetsPerSecond)} Mpps ${packets} packets`;
 }
 
 function tableView({ stream, ways }: LiveOptions): View {
@@ -110,6 +122,14 @@ function tableView({ stream, ways }: LiveOptions): View {
         const cells = [way.toUpperCase(), millions(packetsPerSecond), billions(bitsPerSecond), grouped(packets), drops];
         rows.push(i === 0 ? [name, ...cells] : cells);
       });
+      for (const queue of port.queues ?? []) {
+        const title = { content: `  ${queueName(queue)}`, rowSpan: ways.length };
+        ways.forEach((way, i) => {
+          const { packets, packetsPerSecond } = queue[way];
+          const cells = [way.toUpperCase(), millions(packetsPerSecond), '', grouped(packets), ''];
+          rows.push(i === 0 ? [title, ...cells] : cells);
+        });
+      }
     }
     return rows.toString();
   };

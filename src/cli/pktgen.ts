@@ -1,17 +1,21 @@
 /** `ixy pktgen`: sends UDP packets. */
 import type { Command } from 'commander';
-import { Generator, type PacketRate, RateMeter } from '../apps/index.ts';
+import type { GenerateJob } from '../apps/generate-worker.ts';
+import { FORWARDED, Generator, LoopTotals, type PacketRate, RateMeter } from '../apps/index.ts';
+import { WorkerLoops } from '../apps/worker-loops.ts';
 import type { NetDevice } from '../drivers/net-device.ts';
 import { IxyError } from '../errors.ts';
-import { PacketTemplate, type PortRange, type StampOptions } from '../packets/index.ts';
+import { type PacketDescription, PacketTemplate, type PortRange, type StampOptions } from '../packets/index.ts';
 import { integerFrom, parseStationMac } from '../ports/quantities.ts';
+import { programUrl } from '../program-file.ts';
+import { addCoresOptions, type CoresOptions, countedPorts, DeathNotices, loopPlan } from './cores.ts';
 import { billions, grouped, millions } from './format.ts';
 import { Live } from './live.ts';
 import { batchSize, count, duration, optionValue, optionWithDefault, packetRate } from './option-values.ts';
 import { type IpRange, parseIpRange, parsePortRange } from './ranges.ts';
 import { Session, writesToStandardOutput } from './session.ts';
 
-interface PktgenOptions {
+interface PktgenOptions extends CoresOptions {
   readonly size?: number;
   readonly count?: number;
   readonly rate?: PacketRate;
@@ -31,13 +35,14 @@ Examples:
   ixy pktgen 0000:03:00.0                          as fast as the NIC sends
   ixy pktgen 0000:03:00.0 --rate 1M --size 1514    a million large packets a second
   ixy pktgen 0000:03:00.0 --rate 5G --src-ip 10.0.0.0/24 --dst-port 1000-1999
+  ixy pktgen 0000:03:00.0 --cores 2-5              four loops, each with numbers of its own
   ixy pktgen pcap:out.pcap --count 1000            into a file
 `;
 
 const ADDRESSES = "an address, a range 'a-b' or a prefix 'a/length'";
 
 export function addPktgen(program: Command): void {
-  program
+  const command = program
     .command('pktgen')
     .description('Send UDP packets, with a sequence number in the payload and valid checksums.')
     .argument('<port>', "where to send; see 'ixy ports'")
@@ -51,7 +56,8 @@ export function addPktgen(program: Command): void {
     .addOption(optionWithDefault('--dst-ip <range>', 'the same', parseIpRange, '198.18.0.2'))
     .addOption(optionWithDefault('--src-port <range>', "a port or a range 'a-b'", parsePortRange, '42'))
     .addOption(optionWithDefault('--dst-port <range>', 'the same', parsePortRange, '1337'))
-    .option('-b, --batch <packets>', 'most packets per burst (1 to 4096)', batchSize)
+    .option('-b, --batch <packets>', 'most packets per burst (1 to 4096)', batchSize);
+  addCoresOptions(command)
     .option('--json', 'print one JSON object a second')
     .addHelpText('after', EXAMPLES)
     .action((port: string, options: PktgenOptions) => Session.run((session) => pktgen(session, port, options)));
@@ -60,50 +66,100 @@ export function addPktgen(program: Command): void {
 async function pktgen(session: Session, uri: string, options: PktgenOptions): Promise<void> {
   const stream = writesToStandardOutput([uri]) ? process.stderr : process.stdout;
   const mtu = Math.max(1500, (options.size ?? 0) - 14);
-  const [port] = await session.open([uri], { use: 'transmit', mtu });
-  const meter = new RateMeter([port]);
+  const { loops, queues, open } = loopPlan(options);
+  const ports = await session.open([uri], { use: 'transmit', mtu, ...open });
+  const totals = new LoopTotals(loops, 1, queues);
+  const meter = new RateMeter(countedPorts(ports, totals));
   await session.linksUp();
-  const { rate, count, batch } = options;
-  const generator = new Generator(port, {
-    template: template(port, options),
-    fields: fields(options),
-    rate,
-    count,
-    batchSize: batch,
-  });
+  const generating = await (options.cores ? onCores : inOneLoop)(session, ports[0], totals, options);
   session.limit(options.duration);
   const live = new Live(meter, { json: options.json ?? false, stream, ways: ['tx'] });
   try {
-    await generator.run(session.signal);
+    const check = await generating();
     live.end(([{ seconds, tx }]) => ({
       lines: [
         `sent ${grouped(tx.packets)} packets, ${grouped(tx.bytes)} bytes in ${seconds.toFixed(2)} s: ` +
           `${millions(tx.packetsPerSecond)} Mpps, ${billions(tx.bitsPerSecond)} Gbit/s; ${grouped(tx.dropped)} dropped`,
       ],
-      data: { command: 'pktgen', generated: generator.packets },
+      data: { command: 'pktgen', generated: totals.total(0, FORWARDED) },
     }));
+    check();
   } finally {
     live.stop();
   }
 }
 
-function template(port: NetDevice, options: PktgenOptions): PacketTemplate {
+/** Resolves to how to run until the end; that to what throws, behind the summary, if something went wrong. */
+type Begin = (
+  session: Session,
+  port: NetDevice,
+  totals: LoopTotals,
+  options: PktgenOptions,
+) => Promise<() => Promise<() => void>>;
+
+const inOneLoop: Begin = async (session, port, totals, options) => {
+  const { rate, count, batch } = options;
+  const [counters] = totals.counters;
+  const generator = new Generator(port, {
+    template: new PacketTemplate(description(port, options)),
+    fields: { ...ranges(options), sequence: true },
+    rate,
+    count,
+    batchSize: batch,
+    counters,
+  });
+  return async () => {
+    await generator.run(session.signal);
+    return () => {};
+  };
+};
+
+const onCores: Begin = async (session, port, totals, { cores = [], rate, count, batch, json, ...options }) => {
+  const job: GenerateJob = {
+    template: description(port, options),
+    fields: ranges(options),
+    rate: rate && sharedRate(rate, cores.length),
+    batchSize: batch,
+  };
+  const notices = new DeathNotices(json);
+  const loops = await WorkerLoops.start([port], {
+    cores,
+    program: programUrl('../apps/generate-worker.js', import.meta.url),
+    job,
+    totals,
+    count,
+    counted: FORWARDED,
+    onDeath: notices.report,
+  });
+  return async () => {
+    const ends = await loops.run(session.signal);
+    return () => notices.check(ends);
+  };
+};
+
+/** What each of so many loops sends. */
+function sharedRate(rate: PacketRate, loops: number): PacketRate {
+  return 'framesPerSecond' in rate
+    ? { framesPerSecond: rate.framesPerSecond / loops }
+    : { bitsPerSecond: rate.bitsPerSecond / loops };
+}
+
+function description(port: NetDevice, options: PktgenOptions): PacketDescription {
   const { srcMac = port.mac, dstMac, srcIp, dstIp, srcPort, dstPort } = options;
   if (srcIp.version !== dstIp.version) {
     throw new IxyError('ERR_ARGUMENT', '--src-ip and --dst-ip must both be IPv4 or both be IPv6');
   }
   const addresses = { source: srcIp.first, destination: dstIp.first };
-  return new PacketTemplate({
+  return {
     size: options.size ?? (srcIp.version === 4 ? 60 : 74), // the smallest with room for a sequence number
     ethernet: { source: srcMac, destination: dstMac },
     ...(srcIp.version === 4 ? { ipv4: addresses } : { ipv6: addresses }),
     udp: { sourcePort: srcPort.first, destinationPort: dstPort.first },
-  });
+  };
 }
 
-function fields({ srcIp, dstIp, srcPort, dstPort }: PktgenOptions): StampOptions {
+function ranges({ srcIp, dstIp, srcPort, dstPort }: PktgenOptions): Omit<StampOptions, 'sequence'> {
   return {
-    sequence: true,
     ...(srcIp.first === srcIp.last ? {} : { sourceIp: srcIp }),
     ...(dstIp.first === dstIp.last ? {} : { destinationIp: dstIp }),
     ...(srcPort.first === srcPort.last ? {} : { sourcePort: srcPort }),

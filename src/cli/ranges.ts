@@ -1,4 +1,4 @@
-/** Ranges of addresses and ports, as options give them: a single value, 'a-b', or for addresses a CIDR prefix. */
+/** Ranges of addresses, ports and CPUs, as options give them: a single value, 'a-b', for addresses a CIDR prefix, for CPUs a list. */
 import type { AddressRange, PortRange } from '../packets/index.ts';
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6, read32, write32 } from '../packets/index.ts';
 import { integerFrom } from '../ports/quantities.ts';
@@ -26,6 +26,18 @@ export function parsePortRange(text: string): PortRange {
   if (rest.length > 0) throw new Error("must be a port 0 … 65535 or a range 'a-b'");
   if (last < first) throw new Error('must not end below its beginning');
   return { first, last };
+}
+
+/** CPUs as `taskset` takes them: '2-5', '0,2', '0-1,4'. Each once. */
+export function parseCores(text: string): number[] {
+  const cores = text.split(',').flatMap((part) => {
+    const [first, last = first, ...rest] = part.split('-').map(integerFrom(0, 4095));
+    if (rest.length > 0) throw new Error("must be CPUs: numbers, ranges 'a-b', or a list of them 'a,b-c'");
+    if (last < first) throw new Error('must not end below its beginning');
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+  if (new Set(cores).size < cores.length) throw new Error('must name each CPU once');
+  return cores;
 }
 
 /** The addresses of a prefix. Of IPv6 the last 32 bits may vary, so its prefixes begin at 96. */

@@ -9,11 +9,11 @@ export type WorkerPort = Omit<BorrowedQueues, 'close'>;
 
 /** What the module's default export is called with, on the worker's thread. */
 export interface WorkerContext<Data = unknown> {
-  /** 0 and up, in the order of `WorkersOptions.cores`. */
+  /** 0 and up, in the order of `WorkersOptions.cores`, and then the helpers. */
   readonly index: number;
-  /** The CPU that the thread is pinned to. */
-  readonly core: number;
-  /** For each NIC, in their order, this worker's queues. */
+  /** The CPU that the thread is pinned to; undefined for helpers. */
+  readonly core: number | undefined;
+  /** For each NIC, in their order, this worker's queues; helpers have none. */
   readonly ports: readonly WorkerPort[];
   /** The worker's packets: those of its receive queues, and what it allocates. */
   readonly pool: PacketPool;

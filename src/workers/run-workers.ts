@@ -20,7 +20,12 @@ export interface WorkersOptions {
    * many for each worker. Default 1.
    */
   readonly queuesPerWorker?: number;
-  /** Packets that a worker has: more than its rings take, for the others to be in its hands. Default: 4096 for each queue of each NIC. */
+  /**
+   * Threads beside the workers that get no queues and may run anywhere: to take what rings bring them. They run the same module;
+   * their indices follow those of the workers. Default 0.
+   */
+  readonly helpers?: number;
+  /** Packets that a thread has: more than its rings take, for the others to be in its hands. Default: 4096 for each queue of each NIC. */
   readonly packetsPerWorker?: number;
   /** Rings between the workers, and this thread, by name. */
   readonly rings?: Readonly<Record<string, WorkerRing>>;
@@ -49,20 +54,21 @@ export async function runWorkers(
   options: WorkersOptions,
   module: URL,
 ): Promise<WorkerGroup> {
-  const { cores, queuesPerWorker = 1, rings = {}, data, signal, checked = checkedByDefault() } = options;
+  const { cores, queuesPerWorker = 1, helpers = 0, rings = {}, data, signal, checked = checkedByDefault() } = options;
   checkCores(cores);
   checkInteger('queuesPerWorker', queuesPerWorker, 1, 64);
+  checkInteger('helpers', helpers, 0, MOST_WORKERS - cores.length);
   checkQueues(nics, cores.length * queuesPerWorker);
   const packets = options.packetsPerWorker ?? PACKETS_PER_QUEUE * queuesPerWorker * Math.max(1, nics.length);
   checkInteger('packetsPerWorker', packets, 1, 2 ** 20);
   const allocate = options.allocateMemory ?? defaultAllocator(nics);
-  const members = cores.length + 1;
+  const members = 1 + cores.length + helpers;
   const memory = allocate(PacketPool.memorySize(packets * members, HUGE_PAGE_2_MIB));
   const pool = new SharedPool(memory, { members, name: 'pool of the workers', checked });
   try {
     const shares = createRings(pool, rings);
     const plan = { nics, queuesPerWorker, pool, rings: shares, module: module.href, data };
-    const group = new WorkerGroup(cores, plan, signal);
+    const group = new WorkerGroup(cores, helpers, plan, signal);
     await group.start();
     return group;
   } catch (error) {
@@ -82,8 +88,10 @@ function checkCores(cores: readonly number[]): void {
 
 function checkQueues(nics: readonly NetDevice[], needed: number): void {
   for (const { name, rx, tx, lend } of nics) {
-    if (!lend)
-      throw new IxyError('ERR_DEVICE_UNSUPPORTED', `${name} cannot lend queues to workers; a NIC of ixgbe can`);
+    if (!lend) {
+      const reason = 'only the thread that opened it can use it: it is no NIC';
+      throw new IxyError('ERR_DEVICE_UNSUPPORTED', `${name} cannot lend queues to workers, as ${reason}`);
+    }
     if (rx.length >= needed && tx.length >= needed) continue;
     throw new IxyError(
       'ERR_ARGUMENT',

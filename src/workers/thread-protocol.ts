@@ -11,10 +11,11 @@ export interface ThreadOrders {
   /** URL of the user's module. */
   readonly module: string;
   readonly index: number;
-  readonly core: number;
+  /** Undefined for helpers, which run anywhere. */
+  readonly core: number | undefined;
   readonly pool: PoolShare;
   readonly rings: RingShares;
-  /** One for each NIC. */
+  /** One for each NIC; none for helpers. */
   readonly queues: readonly LentQueues[];
   readonly data: unknown;
   /** In a SharedArrayBuffer. */

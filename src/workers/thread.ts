@@ -15,7 +15,7 @@ const NEVER_NOTIFIED = new Int32Array(new SharedArrayBuffer(4));
 
 async function run(orders: ThreadOrders): Promise<void> {
   const { index, core, data } = orders;
-  addon().setAffinity([core]);
+  if (core !== undefined) addon().setAffinity([core]);
   const main = await importMain(orders.module);
   const pool = SharedPool.attach(orders.pool);
   const borrowed = orders.queues.map((lent) => borrowQueues(lent, pool));

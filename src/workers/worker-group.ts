@@ -17,6 +17,7 @@ const PATIENCE_MILLISECONDS = 2000;
 
 /** What `runWorkers` resolves to. Whoever has it calls `stop` before the NICs are closed. */
 export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
+  /** One for each core, and then the helpers. */
   readonly workers: readonly Worker[];
   /** The packets of all workers, and of this thread, which is member 0; worker `i` is member `i + 1`. */
   readonly pool: SharedPool;
@@ -26,9 +27,10 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
   #stopping: Promise<readonly WorkerEnd[]> | undefined;
 
   /** For `runWorkers`. */
-  constructor(cores: readonly number[], plan: WorkerPlan, signal: AbortSignal | undefined) {
+  constructor(cores: readonly number[], helpers: number, plan: WorkerPlan, signal: AbortSignal | undefined) {
     super();
-    this.workers = cores.map((core, index) => new Worker(index, core, plan));
+    const threads = [...cores, ...Array<undefined>(helpers).fill(undefined)];
+    this.workers = threads.map((core, index) => new Worker(index, core, plan));
     this.pool = plan.pool;
     this.#rings = new RingEnds(plan.rings, plan.pool.view(memberOf('main')), memberOf('main'));
     this.#signal = signal;

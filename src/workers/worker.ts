@@ -37,7 +37,7 @@ const CONTROL_BYTES = 64;
 export class Worker {
   /** As in `WorkerContext`. */
   readonly index: number;
-  readonly core: number;
+  readonly core: number | undefined;
   readonly #plan: WorkerPlan;
   #state: WorkerState = 'ended';
   #thread: Thread | undefined;
@@ -45,7 +45,7 @@ export class Worker {
   #loans: readonly QueueLoan[] = [];
   #ended: Promise<WorkerEnd>;
 
-  constructor(index: number, core: number, plan: WorkerPlan) {
+  constructor(index: number, core: number | undefined, plan: WorkerPlan) {
     this.index = index;
     this.core = core;
     this.#plan = plan;
@@ -98,6 +98,7 @@ export class Worker {
 
   #borrow(): readonly QueueLoan[] {
     const { nics, queuesPerWorker, pool } = this.#plan;
+    if (this.core === undefined) return [];
     const queues = Array.from({ length: queuesPerWorker }, (_, i) => this.index * queuesPerWorker + i);
     const acquired = new ReleaseStack();
     try {

@@ -3,12 +3,10 @@ import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { QueueLoan } from '../../src/drivers/loan.ts';
 import type { PoolShare } from '../../src/memory/shared-pool.ts';
+import { MARK_OFFSET } from './flow-traffic.ts';
 import { workerEnd } from './process.ts';
 
 const DIST = new URL('../../dist/', import.meta.url);
-
-/** Where in a frame the echo writes who it was. */
-export const MARK_OFFSET = 42;
 
 export interface BorrowerOptions {
   readonly loan: QueueLoan;

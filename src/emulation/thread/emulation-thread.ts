@@ -1,25 +1,13 @@
 /** A thread that emulated devices live on, as the driver's thread sees it. */
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { errorMessage, IxyError } from '../../errors.ts';
 import type { DmaMemory } from '../../memory/dma-memory.ts';
+import { programFile } from '../../program-file.ts';
 import type { AccessBytes, ModelBar } from '../device-model.ts';
 import { type DomainFollower, EmulatedDomain } from '../iommu.ts';
 import type { HostChannel } from './host-loop.ts';
 import { Mailbox } from './mailbox.ts';
 import * as protocol from './protocol.ts';
-
-/** The program, also where this file itself runs from its source: workers need compiled files. */
-function programFile(): string {
-  const here = import.meta.url;
-  const url = here.endsWith('.ts')
-    ? new URL('worker.js', here.replace(/\/src\/(?=emulation\/thread\/[^/]*$)/, '/dist/'))
-    : new URL('worker.js', here);
-  const path = fileURLToPath(url);
-  if (!existsSync(path)) throw new IxyError('ERR_SYSTEM', `${path} is missing; run: npm run build`);
-  return path;
-}
 
 /** A device on the thread, as its driver's thread knows it. */
 export interface OpenedDevice {
@@ -59,7 +47,7 @@ export class EmulationThread implements DomainFollower {
     const bell = new SharedArrayBuffer(protocol.MAILBOX_BYTES);
     this.#mailbox = new Mailbox({ thread: name, letters, bell });
     this.#port = port1;
-    this.#worker = new Worker(programFile(), {
+    this.#worker = new Worker(programFile('worker.js', import.meta.url), {
       workerData: { letters, bell, port: port2 } satisfies HostChannel,
       transferList: [port2],
       execArgv: [], // options meant for the main program, such as -e, would stop it
