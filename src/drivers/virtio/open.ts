@@ -70,8 +70,8 @@ export async function openVirtioTransport(
     interrupts = source && new VirtioInterrupts(source, queues.rx);
     startQueues(transport, queues, interrupts);
     transport.addStatus(STATUS_DRIVER_OK);
-    const rss = createRss(transport, features, queues);
-    configure(queues, features, resolved, rss);
+    const rss = spreadFlows(transport, features, queues, resolved);
+    configure(queues, features, resolved);
     for (const queue of queues.rx) queue.fill();
     return new VirtioNetDevice({ transport, features, limits, mtu, options: resolved, queues, interrupts, rss });
   } catch (error) {
@@ -136,23 +136,34 @@ function startQueues(transport: VirtioTransport, queues: QueueSet, interrupts: V
   if (control) control.start(transport.setUpQueue(controlIndex, { size: control.size, addresses: control.addresses }));
 }
 
-function createRss(transport: VirtioTransport, features: FeatureSet, { control, rx }: QueueSet): VirtioRss | undefined {
-  const agreed = hasFeature(features, 'RSS') || hasFeature(features, 'HASH_REPORT');
-  return control && agreed ? new VirtioRss(transport, features, control, rx.length) : undefined;
+/**
+ * Takes the queue pairs into use; one is until the device is told otherwise (5.1.6.5.6). What nobody has asked for may fail:
+ * then the device steers as it likes.
+ */
+function spreadFlows(
+  transport: VirtioTransport,
+  features: FeatureSet,
+  { control, rx }: QueueSet,
+  { rss: wanted, logger }: ResolvedOptions,
+): VirtioRss | undefined {
+  if (!control) return undefined;
+  if (hasFeature(features, 'RSS') || hasFeature(features, 'HASH_REPORT')) {
+    try {
+      const rss = new VirtioRss(transport, features, control, rx.length);
+      rss.configure(wanted || {});
+      return rss;
+    } catch (error) {
+      if (wanted || !(error instanceof IxyError) || error.code !== 'ERR_DEVICE_UNSUPPORTED') throw error;
+      logger.warn(`${error.message}; going on without`);
+    }
+  }
+  if (rx.length > 1) control.send('QUEUE_PAIRS_SET', Uint8Array.of(rx.length & 0xff, rx.length >>> 8));
+  return undefined;
 }
 
-/** A device may begin in any receive mode, and uses one pair of queues until it is told otherwise (5.1.6.5.1, 5.1.6.5.5). */
-function configure(
-  { control, rx }: QueueSet,
-  features: FeatureSet,
-  options: ResolvedOptions,
-  rss: VirtioRss | undefined,
-): void {
-  if (!control) return;
-  const { promiscuous, logger } = options;
-  if (rss) rss.configure(options.rss || {});
-  else if (rx.length > 1) control.send('QUEUE_PAIRS_SET', Uint8Array.of(rx.length & 0xff, rx.length >>> 8));
-  if (!hasFeature(features, 'CTRL_RX')) return;
+/** A device may begin in any receive mode (5.1.6.5.1). */
+function configure({ control }: QueueSet, features: FeatureSet, { promiscuous, logger }: ResolvedOptions): void {
+  if (!control || !hasFeature(features, 'CTRL_RX')) return;
   control.offer(logger, 'PROMISCUOUS', Uint8Array.of(promiscuous ? 1 : 0));
   control.offer(logger, 'ALL_MULTICAST', Uint8Array.of(0));
 }

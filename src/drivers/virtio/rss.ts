@@ -89,7 +89,7 @@ function readLimits(transport: VirtioTransport, steers: boolean, pairs: number):
     throw new IxyError(
       'ERR_DEVICE_UNSUPPORTED',
       `${transport.address}: to spread flows takes a key of ${RSS_KEY_BYTES} bytes and a table, the device has room for ` +
-        `${keyBytes} bytes and ${entries} entries; open it with rss: false`,
+        `${keyBytes} bytes and ${entries} entries`,
     );
   }
   return {

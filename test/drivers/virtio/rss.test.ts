@@ -79,6 +79,22 @@ describe('several queues of a device with RSS', () => {
     expectError('ERR_ARGUMENT', /open the port with several rxQueues, or with the option rss/, () => nic.rss({}));
   });
 
+  it('are left to the device too if RSS comes to nothing, and nobody has asked for it', async () => {
+    const warnings: string[] = [];
+    const logger = { info() {}, warn: (message: string) => warnings.push(message) };
+    const refusing = fake();
+    refusing.answer = ({ code }) => (String(code) === String(RSS_CONFIG) ? 1 : 0);
+    for (const device of [fake(undefined, 0x3f, 39), refusing]) {
+      const nic = await open(device, { rxQueues: 2, logger });
+      expect(nic.rss()).toBeUndefined();
+      expect(sent(device, [4, 0])).toEqual([[2, 0]]);
+    }
+    expect(warnings).toEqual([
+      expect.stringMatching(/room for 39 bytes .*; going on without/),
+      expect.stringMatching(/refused the command RSS_CONFIG .*; going on without/),
+    ]);
+  });
+
   it('need no MQ beside it', async () => {
     const device = fake(['RSS']);
     const nic = await open(device, { rxQueues: 2 });
@@ -107,7 +123,7 @@ describe('a device is refused', () => {
   it.each<[string, FakeVirtio, Partial<VirtioOptions>, RegExp]>([
     ['that has no RSS', fake(['MQ']), { rxQueues: 2, rss: {} }, /the option rss takes the feature RSS/],
     ['that reports no hashes', fake(['MQ', 'RSS']), { rss: { hash: true } }, /rss\.hash takes the feature HASH_REPORT/],
-    ['whose key is too short', fake(undefined, 0x3f, 39), { rxQueues: 2 }, /has room for 39 bytes .* rss: false/],
+    ['whose key is too short', fake(undefined, 0x3f, 39), { rxQueues: 2, rss: {} }, /has room for 39 bytes/],
     ['that does not hash what is asked for', fake(undefined, 1), { rxQueues: 2, rss: { fields: ['tcp4'] } }, /'tcp4'/],
   ])('%s', async (_what, device, options, message) => {
     await expect(open(device, options)).rejects.toMatchObject({
