@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -19,6 +20,7 @@ static Napi::Object Constants(Napi::Env env) {
   CONSTANT(EFD_CLOEXEC) CONSTANT(EFD_NONBLOCK)
   CONSTANT(EPOLL_CTL_ADD) CONSTANT(EPOLL_CTL_MOD) CONSTANT(EPOLL_CTL_DEL)
   CONSTANT(EPOLLIN) CONSTANT(EPOLLOUT) CONSTANT(EPOLLERR) CONSTANT(EPOLLHUP) CONSTANT(EPOLLET)
+  CONSTANT(CLOCK_MONOTONIC) CONSTANT(CLOCK_THREAD_CPUTIME_ID)
   CONSTANT(SOCK_STREAM) CONSTANT(SOCK_SEQPACKET) CONSTANT(SOCK_NONBLOCK)
 #undef CONSTANT
   constants.Set("PAGE_SIZE", static_cast<double>(sysconf(_SC_PAGESIZE)));
@@ -40,6 +42,7 @@ static Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("constants", Constants(env));
   ExportAffinity(exports);
   ExportCleanup(exports);
+  ExportClocks(exports);
   ExportEvents(exports);
   ExportIo(exports);
   ExportMemory(exports);

@@ -20,6 +20,7 @@ struct Instance {
 
 void ExportAffinity(Napi::Object exports);
 void ExportCleanup(Napi::Object exports);
+void ExportClocks(Napi::Object exports);
 void ExportEvents(Napi::Object exports);
 void ExportIo(Napi::Object exports);
 void ExportMemory(Napi::Object exports);

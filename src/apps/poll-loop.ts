@@ -8,6 +8,7 @@
  */
 import type { RxInterrupt } from '../drivers/net-device.ts';
 import { IxyError } from '../errors.ts';
+import type { PollWatch } from '../workers/poll-watch.ts';
 import { DONE, type PollMode, type PollOptions, type Step } from './poll.ts';
 
 /**
@@ -26,6 +27,7 @@ const NEVER_NOTIFIED = new Int32Array(new SharedArrayBuffer(4));
 
 export class PollLoop {
   readonly #step: Step;
+  readonly #watch: PollWatch | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #until: (() => boolean) | undefined;
   readonly #slice: number;
@@ -50,7 +52,8 @@ export class PollLoop {
     if (mode !== 'busy' && interrupts.length === 0) {
       throw new IxyError('ERR_ARGUMENT', `mode '${mode}' needs interrupts, and found none; use mode 'busy'`);
     }
-    this.#step = step;
+    this.#step = options.watch?.around(step) ?? step;
+    this.#watch = options.watch;
     this.#signal = options.signal;
     this.#until = options.until;
     this.#slice = milliseconds('sliceMilliseconds', options.sliceMilliseconds ?? 1);
@@ -76,6 +79,8 @@ export class PollLoop {
   /** One slice, or a nap and a few steps, or going to sleep; whether the loop is over. */
   turn(): boolean {
     if (this.#signal?.aborted) return true;
+    if (this.#asleep) this.#watch?.rested();
+    else this.#watch?.turned();
     const work = this.#asleep ? this.#fallAsleep() : this.#idle ? this.#rest() : this.#poll();
     return work === DONE || this.#until?.() === true;
   }
@@ -104,6 +109,7 @@ export class PollLoop {
   #rest(): number {
     if (this.#arm()) return this.#fallAsleep();
     Atomics.wait(NEVER_NOTIFIED, 0, 0, this.#nap);
+    this.#watch?.rested();
     return this.#look(WORK_PER_NAP);
   }
 
@@ -134,6 +140,7 @@ export class PollLoop {
     this.#disarm();
     this.#idle = false;
     this.#lastWork = this.#now();
+    this.#watch?.rested();
     this.#onWake();
   }
 

@@ -3,6 +3,7 @@
  * promises go on. A loop that finds nothing to do for a while naps between its looks, or sleeps until an interrupt comes.
  */
 import type { RxInterrupt } from '../drivers/net-device.ts';
+import type { PollWatch } from '../workers/poll-watch.ts';
 import { PollLoop } from './poll-loop.ts';
 
 /** What a step returns to end its loop. */
@@ -47,6 +48,8 @@ export interface PollOptions {
    * ends the naps.
    */
   readonly napMilliseconds?: number;
+  /** Writes down the gaps between polls, and what they move. Without it nothing is measured. */
+  readonly watch?: PollWatch | undefined;
 }
 
 /** Between two calls of `until` while the loop sleeps. */

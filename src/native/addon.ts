@@ -30,6 +30,8 @@ export interface AddonConstants {
   readonly EPOLLERR: number;
   readonly EPOLLHUP: number;
   readonly EPOLLET: number;
+  readonly CLOCK_MONOTONIC: number;
+  readonly CLOCK_THREAD_CPUTIME_ID: number;
   readonly SOCK_STREAM: number;
   readonly SOCK_SEQPACKET: number;
   readonly SOCK_NONBLOCK: number;
@@ -129,6 +131,12 @@ export interface Addon {
   setAffinity(cpus: readonly number[]): void;
   /** CPUs that the calling thread may run on, ascending. */
   getAffinity(): number[];
+
+  /**
+   * A function that writes the time of a clock (`CLOCK_…`), in nanoseconds, to `word[0]`; it allocates nothing. The clock of
+   * CPU time is that of the thread that calls. `word` must lie in a SharedArrayBuffer, which the function keeps alive.
+   */
+  clock(id: number, word: Float64Array): () => void;
 
   /**
    * Dead man's switch: when this environment ends (exit, uncaught exception, worker terminated; not a signal that kills),

@@ -3,6 +3,7 @@ import type { BorrowedQueues } from '../drivers/loan.ts';
 import type { MultiRingConsumer } from '../memory/multi-producer-ring.ts';
 import type { PacketPool } from '../memory/packet-pool.ts';
 import type { RingConsumer, RingProducer } from '../memory/packet-ring.ts';
+import type { PollWatch } from './poll-watch.ts';
 
 /** A worker's queues of one NIC. Its `rx` and `tx` belong to the worker's thread. */
 export type WorkerPort = Omit<BorrowedQueues, 'close'>;
@@ -19,6 +20,8 @@ export interface WorkerContext<Data = unknown> {
   readonly pool: PacketPool;
   /** `WorkersOptions.data`, as a structured clone. */
   readonly data: Data;
+  /** With `WorkersOptions.watch`: for `poll`, or to be called by loops of one's own. */
+  readonly watch: PollWatch | undefined;
   /** Aborted when the worker shall end, for `poll`. Who does not end soon is terminated. */
   readonly signal: AbortSignal;
   /** The same for loops of one's own, which do not return to the event loop: true once the worker shall end. */

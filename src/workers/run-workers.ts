@@ -35,6 +35,8 @@ export interface WorkersOptions {
   readonly signal?: AbortSignal;
   /** Gives memory for the packets, which the group frees. Default: of the kind that the first NIC's packets lie in. */
   readonly allocateMemory?: (minimumBytes: number) => DmaMemory;
+  /** Watch the loops of the workers: each gets a `PollWatch`, and this thread a `WatchReader` of it. Default false. */
+  readonly watch?: boolean;
   /** Check at every burst who owns which packet. Default: whether IXY_CHECK is set to 1. */
   readonly checked?: boolean;
 }
@@ -67,7 +69,8 @@ export async function runWorkers(
   const pool = new SharedPool(memory, { members, name: 'pool of the workers', checked });
   try {
     const shares = createRings(pool, rings);
-    const plan = { nics, queuesPerWorker, pool, rings: shares, module: module.href, data };
+    const watch = options.watch ?? false;
+    const plan = { nics, queuesPerWorker, pool, rings: shares, module: module.href, data, watch };
     const group = new WorkerGroup(cores, helpers, plan, signal);
     await group.start();
     return group;

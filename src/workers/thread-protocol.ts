@@ -2,6 +2,7 @@
 import type { LentQueues } from '../drivers/loan.ts';
 import type { PoolShare } from '../memory/shared-pool.ts';
 import type { RingShares } from './rings.ts';
+import type { WatchShare } from './watch-record.ts';
 
 /** Word of `control`: not 0 once the worker shall end. */
 export const STOP = 0;
@@ -18,6 +19,7 @@ export interface ThreadOrders {
   /** One for each NIC; none for helpers. */
   readonly queues: readonly LentQueues[];
   readonly data: unknown;
+  readonly watch: WatchShare | undefined;
   /** In a SharedArrayBuffer. */
   readonly control: Int32Array;
 }

@@ -5,6 +5,7 @@ import { SharedPool } from '../memory/shared-pool.ts';
 import { addon } from '../native/addon.ts';
 import { borrowQueues } from '../ports/borrow-queues.ts';
 import type { WorkerContext, WorkerMain, WorkerPort } from './context.ts';
+import { PollWatch } from './poll-watch.ts';
 import { memberOf, RingEnds } from './rings.ts';
 import { RUNNING, STOP, type ThreadOrders } from './thread-protocol.ts';
 
@@ -20,6 +21,7 @@ async function run(orders: ThreadOrders): Promise<void> {
   const pool = SharedPool.attach(orders.pool);
   const borrowed = orders.queues.map((lent) => borrowQueues(lent, pool));
   const rings = new RingEnds(orders.rings, pool, memberOf(index));
+  const watch = orders.watch && new PollWatch(orders.watch);
   const controller = new AbortController();
   parentPort?.on('message', () => controller.abort());
   const context: WorkerContext = {
@@ -28,6 +30,7 @@ async function run(orders: ThreadOrders): Promise<void> {
     ports: borrowed,
     pool,
     data,
+    watch,
     signal: controller.signal,
     get stopping() {
       return Atomics.load(orders.control, STOP) !== 0;
@@ -37,6 +40,7 @@ async function run(orders: ThreadOrders): Promise<void> {
   };
   parentPort?.postMessage(RUNNING);
   await main(context);
+  watch?.close();
   drain(borrowed);
   for (const queues of borrowed) queues.close();
   parentPort?.close();

@@ -8,6 +8,8 @@ import type { SharedPool } from '../memory/shared-pool.ts';
 import { programFile } from '../program-file.ts';
 import { memberOf, type RingShares } from './rings.ts';
 import { END, STOP, type ThreadOrders } from './thread-protocol.ts';
+import { WatchReader } from './watch-reader.ts';
+import { createWatch, type WatchShare } from './watch-record.ts';
 
 /** 'ended': its module returned. 'died': it threw, called `process.exit`, or was terminated. */
 export type WorkerState = 'starting' | 'running' | 'ended' | 'died';
@@ -30,6 +32,7 @@ export interface WorkerPlan {
   readonly rings: RingShares;
   readonly module: string;
   readonly data: unknown;
+  readonly watch: boolean;
 }
 
 const CONTROL_BYTES = 64;
@@ -38,6 +41,9 @@ export class Worker {
   /** As in `WorkerContext`. */
   readonly index: number;
   readonly core: number | undefined;
+  /** With `WorkersOptions.watch`; it goes on when the worker is started again. */
+  readonly watch: WatchReader | undefined;
+  readonly #watch: WatchShare | undefined;
   readonly #plan: WorkerPlan;
   #state: WorkerState = 'ended';
   #thread: Thread | undefined;
@@ -49,6 +55,8 @@ export class Worker {
     this.index = index;
     this.core = core;
     this.#plan = plan;
+    this.#watch = plan.watch && core !== undefined ? createWatch(`worker ${index}, CPU ${core}`) : undefined;
+    this.watch = this.#watch && new WatchReader(this.#watch);
     this.#ended = Promise.resolve({ worker: index, state: 'ended', recovered: 0 });
   }
 
@@ -70,7 +78,7 @@ export class Worker {
     const { index, core } = this;
     const share = pool.share(memberOf(index));
     const queues = loans.map((loan) => loan.data);
-    const orders: ThreadOrders = { module, index, core, pool: share, rings, queues, data, control };
+    const orders: ThreadOrders = { module, index, core, pool: share, rings, queues, data, control, watch: this.#watch };
     const options = { workerData: orders, execArgv: [], name: `worker ${index}` };
     this.#state = 'starting';
     this.#loans = loans;
