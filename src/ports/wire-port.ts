@@ -14,7 +14,7 @@ import type {
 } from '../drivers/net-device.ts';
 import { ENDED, flatWireStatistics, wireStatistics } from '../emulation/wires/counters.ts';
 import type { Wire } from '../emulation/wires/index.ts';
-import { checkInteger, IxyError } from '../errors.ts';
+import { IxyError } from '../errors.ts';
 import type { PacketPool } from '../memory/packet-pool.ts';
 import { nextMac } from './mac-addresses.ts';
 import type { OpenOptions } from './open-options.ts';
@@ -44,8 +44,7 @@ export interface WirePortOptions {
  */
 export function openWirePort(description: Omit<WirePortOptions, 'pool' | 'onClose'>, options: OpenOptions): WirePort {
   try {
-    checkInteger(`${description.name}: rxQueues`, options.rxQueues ?? 1, 1, 1);
-    checkInteger(`${description.name}: txQueues`, options.txQueues ?? 1, 1, 1);
+    checkQueues(description.name, options.rxQueues ?? 1, options.txQueues ?? 1);
     const pool = options.pool ?? softPool(description.name, options);
     const onClose = () => {
       if (!options.pool) pool.close();
@@ -54,6 +53,14 @@ export function openWirePort(description: Omit<WirePortOptions, 'pool' | 'onClos
   } catch (error) {
     description.wire.close();
     throw error;
+  }
+}
+
+function checkQueues(name: string, ...queues: readonly number[]): void {
+  for (const count of queues) {
+    if (count === 1) continue;
+    const reason = `${name} is no NIC: it has one queue each way, for the thread that opens it alone`;
+    throw new IxyError('ERR_ARGUMENT', `${reason}; expected 1 queue, found ${count}`);
   }
 }
 

@@ -49,6 +49,21 @@ describe('live output', () => {
     for (const port of ports) expect(port).toMatchObject({ port: expect.any(String), rx: rates, tx: rates });
   });
 
+  it('has a row for each queue where there are several', async () => {
+    const args = ['forward', ...threaded, '--queues', '2'];
+    const { lines } = await interrupted(args);
+    const queue = String.raw`rx \d+\.\d{3} Mpps \d+ packets, tx \d+\.\d{3} Mpps \d+ packets`;
+    expect(lines[0]).toMatch(new RegExp(`drops, queue 0 ${queue}, queue 1 ${queue}  \\|  emulated:`));
+    const { lines: objects } = await interrupted([...args, '--json']);
+    const [first] = JSON.parse(objects[0]).ports;
+    const rates = { packets: expect.any(Number), packetsPerSecond: expect.any(Number) };
+    expect(first.queues).toEqual([0, 1].map((number) => ({ queue: number, rx: rates, tx: rates })));
+    const total = first.queues[0].rx.packets + first.queues[1].rx.packets;
+    expect(total).toBeGreaterThan(0);
+    const alone = await interrupted(['forward', ...threaded, '--json']);
+    expect(JSON.parse(alone.lines[0]).ports[0]).not.toHaveProperty('queues');
+  });
+
   it('ends while it still waits for a link', async () => {
     const running = new Running(['forward', 'emulated:ixgbe?wire=cable:a', loopback, '--duration', '1']);
     setTimeout(() => running.process.kill('SIGINT'), 1000);
@@ -70,7 +85,7 @@ describe('live output', () => {
   });
 
   it.runIf(haveTools('script'))('is a table on a terminal, without colours if NO_COLOR says so', () => {
-    const command = `stty cols 100 rows 40; "${process.execPath}" "${main}" forward '${generator()}' '${loopback}' -d 1.5`;
+    const command = `stty cols 100 rows 40; "${process.execPath}" "${main}" forward '${generator()}' '${loopback}' -d 1.5 --queues 2`;
     const terminal = (environment: Record<string, string>) =>
       execFileSync('script', ['-qec', command, '/dev/null'], {
         encoding: 'utf8',
@@ -78,7 +93,10 @@ describe('live output', () => {
         stdio: ['ignore', 'pipe', 'pipe'],
       });
     const [bold, plain] = [terminal({ NO_COLOR: '' }), terminal({ NO_COLOR: '1' })];
-    for (const output of [bold, plain]) expect(output).toMatch(/│ emulated:\S+ +│ RX │/);
+    for (const output of [bold, plain]) {
+      expect(output).toMatch(/│ emulated:\S+ +│ RX │/);
+      expect(output).toMatch(/│ {3}queue 1 +│ RX │ +\d+\.\d{3} │ +│ +[\d,]+ │ +│/);
+    }
     expect(bold).toContain('\u001b[1mPort');
     expect(plain).not.toContain('\u001b[1mPort');
   });

@@ -147,7 +147,7 @@ describe('a port over a wire', () => {
   it('has one queue each way', () => {
     const wire = new CallbackWire();
     expect(() => callbackPort(wire, { rxQueues: 2 })).toThrow(
-      'callback: rxQueues must be an integer from 1 to 1, found 2',
+      'callback is no NIC: it has one queue each way, for the thread that opens it alone; expected 1 queue, found 2',
     );
     expect(wire.connected).toBe(false);
   });

@@ -78,7 +78,7 @@ export class FlowTraffic {
       writeHead(headOf(pool, batch.packets[i]), this.#frame, flow, this.sent[flow]++, order);
     }
     this.#tx.transmit(batch);
-    if (batch.length > 0) throw new Error('the far end had no room for a burst');
+    batch.free(); // what found no room is missed like what is lost elsewhere
   }
 
   /** Takes what has come. */
