@@ -7,6 +7,7 @@ import { extract } from '../../datasheet/registers.ts';
 import { PCI_COMMAND, PCI_COMMAND_INTX_DISABLE } from '../../pci/pci-device.ts';
 import type { MsixTable } from '../msix-table.ts';
 import { MICROSECOND } from '../timers.ts';
+import { CAPABILITIES } from './config.ts';
 import type { ModelContext } from './context.ts';
 
 const VECTORS = 64;
@@ -24,6 +25,8 @@ const COUNTER_UNIT = 4;
 /** Says in configuration space that a cause waits, be the line permitted or not (PCI 3.0, section 6.2.3). */
 const PCI_STATUS = 0x06;
 const STATUS_INTERRUPT = 1 << 3;
+/** In message control, the upper half of the capability's first word. */
+const MSI_ENABLE = 1 << 16;
 
 const { GPIE, EIMS_EXT, EIAM_EXT, EIAM, EIAC, EITR, IVAR, IVAR_MISC } = ixgbe;
 
@@ -46,6 +49,8 @@ export class Interrupts {
   #wakeAt = Number.POSITIVE_INFINITY;
   /** Whether configuration space lets the line rise. */
   #linePermitted = true;
+  /** Whether MSI takes the place of the line: its message needs no permission. */
+  #msi = false;
 
   constructor(context: ModelContext, msix: MsixTable) {
     this.#context = context;
@@ -116,6 +121,7 @@ export class Interrupts {
     const permitted = (this.#context.config.load32(PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE) === 0;
     if (permitted && !this.#linePermitted) for (let i = 0; i < 3; i++) this.#unsent[i] |= this.#causes[i];
     this.#linePermitted = permitted;
+    this.#msi = (this.#context.config.load32(CAPABILITIES.msi) & MSI_ENABLE) !== 0;
   }
 
   /** Whether the moderation of a transmit queue's vector is over: what the queue holds back is due. */
@@ -150,16 +156,17 @@ export class Interrupts {
     if (other !== 0) this.#sendOther(other);
   }
 
-  /** The interrupt line: causes that are masked stay to be told of when they are not any more. */
+  /** The interrupt line, or MSI: causes that are masked stay to be told of when they are not any more. */
   #pullLine(): void {
-    if (!this.#linePermitted || !this.#allowed(0)) return;
+    if (!(this.#linePermitted || this.#msi) || !this.#allowed(0)) return;
     for (let word = 0; word < 3; word++) this.#unsent[word] &= ~this.#mask[word];
     this.onInterrupt(0);
   }
 
   get #wantsLine(): boolean {
+    if (this.msix.enabled || this.#msi) return false;
     const [low, high, other] = this.#causes;
-    return !this.msix.enabled && ((low & this.#mask[0]) | (high & this.#mask[1]) | (other & this.#mask[2])) !== 0;
+    return ((low & this.#mask[0]) | (high & this.#mask[1]) | (other & this.#mask[2])) !== 0;
   }
 
   #sendVectors(word: number, due: number): void {

@@ -4,6 +4,7 @@ import { PCI_COMMAND, PCI_COMMAND_INTX_DISABLE } from '../../../src/pci/pci-devi
 import { frameTo, type Lab, MAC, startLab } from './test-driver.ts';
 
 const { EICR, EICS, EIMS, EIMC, EIAC, EIAM, EIMS_EXT, EIAM_EXT, EICS_EXT, GPIE, IVAR, IVAR_MISC, EITR } = ixgbe;
+const MSI_CONTROL = 0x52;
 const MSIX_CONTROL = 0x72;
 const PCI_STATUS = 0x06;
 const { LSC } = EICR.bits;
@@ -105,6 +106,17 @@ describe('the interrupt line', () => {
     config.write16(PCI_COMMAND, config.read16(PCI_COMMAND) & ~PCI_COMMAND_INTX_DISABLE);
     device.step();
     expect(fired.length).toBe(3);
+  });
+
+  test('leaves its place to MSI, which needs no permission for lines', () => {
+    const { device, driver, fired } = labWithVectors();
+    const { config, model } = device;
+    config.write16(PCI_COMMAND, config.read16(PCI_COMMAND) | PCI_COMMAND_INTX_DISABLE);
+    config.write16(MSI_CONTROL, 1);
+    driver.write(EIMS, LSC.mask);
+    driver.write(EICS, LSC.mask);
+    device.step();
+    expect([config.read16(PCI_STATUS) & STATUS_INTERRUPT, model.lineAsserted, fired]).toEqual([0, false, [0]]);
   });
 
   test('fires for unmasked causes, once until they are cleared', () => {
