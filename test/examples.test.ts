@@ -4,7 +4,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { addon } from '../src/native/addon.ts';
 import { CaptureFileReader, checksumsValid, PacketStack, SequenceChecker } from '../src/packets/index.ts';
+import { writeFlows } from './support/flow-file.ts';
 import { temporaryDirectory } from './support/process.ts';
 
 /** The NIC is run by the example's own loop: what it does does not hang on another thread getting time. */
@@ -72,8 +74,36 @@ describe('examples', () => {
     expect(Array.from(new CaptureFileReader(file), ({ length }) => length)).toEqual(Array(5).fill(100));
   });
 
+  it('pipeline keeps the order of each flow, and has one worker work on it', async () => {
+    const [input, output] = ['in', 'out'].map((name) => join(temporaryDirectory(), `${name}.pcap`));
+    await writeFlows(input, 20_000);
+    const cpus = Array(3).fill(addon().getAffinity()[0]).join();
+    const ports = [`emulated:ixgbe?wire=pcap:${input}`, `emulated:ixgbe?wire=pcap:,${output}`];
+    expect(await example('pipeline', ...ports, '10000', cpus)).toEqual(['sent 10000 packets']);
+    const last = new Map<number, number>();
+    const workers = new Map<number, number>();
+    let packets = 0;
+    for (const { bytes, offset } of new CaptureFileReader(output)) {
+      const frame = Buffer.from(bytes.buffer, bytes.byteOffset + offset, 60);
+      const [flow, number, worker] = [frame.readUInt16BE(34), frame.readUInt32BE(50), frame[11]];
+      expect(number).toBeGreaterThan(last.get(flow) ?? -1);
+      expect(worker).toBe(workers.get(flow) ?? worker);
+      last.set(flow, number);
+      workers.set(flow, worker);
+      packets++;
+    }
+    expect(packets).toBeGreaterThanOrEqual(10_000);
+    expect(new Set(workers.values())).toEqual(new Set([1, 2]));
+  });
+
   it('are all tested here, and short', () => {
-    expect(readdirSync('examples').sort()).toEqual(['capture.ts', 'forward.ts', 'generate.ts']);
+    expect(readdirSync('examples').sort()).toEqual([
+      'capture.ts',
+      'forward.ts',
+      'generate.ts',
+      'pipeline-worker.ts',
+      'pipeline.ts',
+    ]);
     for (const name of readdirSync('examples')) {
       expect(readFileSync(`examples/${name}`, 'utf8').split('\n').length, name).toBeLessThanOrEqual(41);
     }
