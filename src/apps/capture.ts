@@ -1,6 +1,7 @@
 /** The capture: everything that a port receives, recorded. */
 import type { RxQueue } from '../drivers/net-device.ts';
 import { PacketBatch } from '../memory/packet-batch.ts';
+import type { PollWatch } from '../workers/poll-watch.ts';
 import { createLaneCounters, type LaneCounters, laneOf, RECEIVED } from './lane-counters.ts';
 import type { LoopPort } from './loop-port.ts';
 import { OwnBudget, type PacketBudget } from './packet-budget.ts';
@@ -22,6 +23,8 @@ export interface CaptureOptions {
   readonly budget?: PacketBudget | undefined;
   /** Where to count, a lane for each receive queue. Default: in arrays of its own. */
   readonly counters?: LaneCounters | undefined;
+  /** Watches the loop; see `PollOptions.watch`. */
+  readonly watch?: PollWatch | undefined;
 }
 
 /** What `capture` did. */
@@ -56,6 +59,7 @@ export async function capture(
   const { recorded, dropped } = recorder;
   await poll(step, {
     ...pollOptions([port], pollMode),
+    watch: options.watch,
     signal,
     until: () => StreamEnd.reached(stream, performance.now()),
   });

@@ -2,6 +2,7 @@
 import type { NetDevice, RxQueue, TxQueue } from '../drivers/net-device.ts';
 import { IxyError } from '../errors.ts';
 import { PacketBatch } from '../memory/packet-batch.ts';
+import type { PollWatch } from '../workers/poll-watch.ts';
 import { TransmitDrain } from './drain.ts';
 import { createLaneCounters, DROPPED, FORWARDED, type LaneCounters, laneOf, RECEIVED } from './lane-counters.ts';
 import type { LoopPort } from './loop-port.ts';
@@ -36,6 +37,8 @@ export interface ForwarderOptions {
   readonly budget?: PacketBudget | undefined;
   /** Where to count: a lane for each receive queue of one port, and then of the other. Default: in arrays of its own. */
   readonly counters?: LaneCounters | undefined;
+  /** Watches the loop; see `PollOptions.watch`. */
+  readonly watch?: PollWatch | undefined;
 }
 
 /** See `ForwarderOptions.onPackets`. */
@@ -98,7 +101,7 @@ export class Forwarder {
     if (pollMode !== 'busy' && options.whenFull === 'wait') {
       throw new IxyError('ERR_ARGUMENT', `nothing wakes a forwarder that waits for room in mode '${pollMode}'`);
     }
-    this.#polling = pollOptions([a, b], pollMode);
+    this.#polling = { ...pollOptions([a, b], pollMode), watch: options.watch };
     const { counters = createLaneCounters(a.rx.length + b.rx.length) } = options;
     const lanesOf = (from: LoopPort, first: number): LaneCounters[] =>
       from.rx.map((_, lane) => laneOf(counters, first + lane));

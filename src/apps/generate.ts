@@ -3,6 +3,7 @@ import type { NetDevice, TxQueue } from '../drivers/net-device.ts';
 import { PacketBatch } from '../memory/packet-batch.ts';
 import type { PacketPool } from '../memory/packet-pool.ts';
 import { PacketStamper, type PacketTemplate, type StampOptions } from '../packets/index.ts';
+import type { PollWatch } from '../workers/poll-watch.ts';
 import { TransmitDrain } from './drain.ts';
 import { createLaneCounters, FORWARDED, type LaneCounters, laneOf } from './lane-counters.ts';
 import type { LoopPort } from './loop-port.ts';
@@ -31,6 +32,8 @@ export interface GeneratorOptions {
   readonly budget?: PacketBudget;
   /** Where to count, a lane for each transmit queue. Default: in arrays of its own. */
   readonly counters?: LaneCounters;
+  /** Watches the loop; see `PollOptions.watch`. */
+  readonly watch?: PollWatch | undefined;
 }
 
 /** What `generate` is asked for: what to send, and when to end. */
@@ -70,6 +73,7 @@ export class Generator {
   readonly #now: () => number;
   readonly #drain: TransmitDrain;
   readonly #budget: PacketBudget;
+  readonly #watch: PollWatch | undefined;
   /** Packets in all batches. */
   #prepared = 0;
   /** The lane whose turn it is. */
@@ -94,6 +98,7 @@ export class Generator {
     this.#now = now;
     this.#bucket = rate && new TokenBucket(packetsPerSecond(rate, template.size), now());
     this.#budget = budget;
+    this.#watch = options.watch;
     this.#drain = new TransmitDrain(port);
     this.#packets = new TemplatePackets(port, template, batchSize, options.pool);
   }
@@ -106,7 +111,7 @@ export class Generator {
   /** The loop of `generate`; waits until all packets have left the port, and closes the generator. */
   async run(signal?: AbortSignal): Promise<GenerateSummary> {
     try {
-      await poll(() => this.step(), { signal });
+      await poll(() => this.step(), { signal, watch: this.#watch });
       await this.#drain.wait(this.packets);
     } finally {
       this.close();

@@ -1,7 +1,9 @@
 /** The same packet loop on each of several cores: what they are told, what they count together, and when they end. */
 import type { NetDevice } from '../drivers/net-device.ts';
 import {
+  type PollWatch,
   runWorkers,
+  type WatchReader,
   type WorkerContext,
   type WorkerEnd,
   type WorkerGroup,
@@ -29,6 +31,8 @@ export interface WorkerLoopsOptions<Job> {
   readonly counted: typeof RECEIVED | typeof FORWARDED;
   /** What a thread of its own writes to a file, of what loops give their `recorder`. */
   readonly recording?: Recording | undefined;
+  /** Watch the loops. */
+  readonly watch?: boolean | undefined;
   /** A loop died; the others go on. */
   readonly onDeath?: (end: WorkerEnd, core: number) => void;
 }
@@ -86,9 +90,20 @@ export class WorkerLoops {
       budget: budget?.words,
       recording: recording?.share,
     };
-    const workers: WorkersOptions = { cores, queuesPerWorker: totals.queues, data, ...recording?.threads };
+    const workers: WorkersOptions = {
+      cores,
+      queuesPerWorker: totals.queues,
+      data,
+      watch: options.watch ?? false,
+      ...recording?.threads,
+    };
     const group = await runWorkers(ports, workers, options.program);
     return new WorkerLoops(ports, options, group, budget, drains);
+  }
+
+  /** One for each loop, if they are watched. */
+  get watches(): readonly WatchReader[] {
+    return this.#group.workers.flatMap(({ watch }) => watch ?? []);
   }
 
   /**
@@ -144,11 +159,12 @@ export class WorkerLoops {
   }
 }
 
-/** In a loop's program: where it counts, and what it may take. */
-export function loopShare<Job>({ index, data }: WorkerContext<LoopOrders<Job>>): {
+/** In a loop's program: where it counts, what it may take, and who watches. */
+export function loopShare<Job>({ index, data, watch }: WorkerContext<LoopOrders<Job>>): {
   readonly counters: LaneCounters;
   readonly budget: PacketBudget;
+  readonly watch: PollWatch | undefined;
 } {
   const budget = data.budget ? new BudgetShare(data.budget, index) : new OwnBudget();
-  return { counters: data.counters[index], budget };
+  return { counters: data.counters[index], budget, watch };
 }

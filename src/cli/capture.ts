@@ -23,8 +23,10 @@ import { grouped } from './format.ts';
 import { Live } from './live.ts';
 import { count, duration, mtu, optionValue, pollBudgetOption, pollModeOption } from './option-values.ts';
 import { Session } from './session.ts';
+import { addWatchOption, Watching, type WatchOptions } from './watch-view.ts';
 
-interface CaptureCommandOptions extends CoresOptions {
+interface CaptureCommandOptions extends CoresOptions, WatchOptions {
+  readonly watching?: Watching | undefined;
   readonly write: string;
   readonly format?: CaptureFormat;
   readonly snaplen?: number;
@@ -61,7 +63,7 @@ export function addCapture(program: Command): void {
     .option('-d, --duration <time>', 'end after this time (10, 500ms)', duration)
     .addOption(pollBudgetOption())
     .addOption(pollModeOption());
-  addCoresOptions(command)
+  addWatchOption(addCoresOptions(command))
     .option('--mtu <bytes>', 'payload of the largest frame (68 to 9500)', mtu, 1500)
     .option('--json', 'print one JSON object a second')
     .addHelpText('after', EXAMPLES)
@@ -70,19 +72,25 @@ export function addCapture(program: Command): void {
 
 async function run(session: Session, uri: string, options: CaptureCommandOptions): Promise<void> {
   const { write, json = false, mtu = 1500 } = options;
+  const watching = Watching.of(options);
   const { loops, queues, open } = loopPlan(options);
   const [port] = await session.open([uri], { use: 'receive', promiscuous: true, mtu, ...open });
   const totals = new LoopTotals(loops, 1, queues);
   await session.linksUp();
-  const capturing = await (options.cores ? onCores : inOneLoop)(session, port, totals, options);
+  const capturing = await (options.cores ? onCores : inOneLoop)(session, port, totals, { ...options, watching });
   const { recorder } = capturing;
   const meter = new RateMeter([withDrops(countedPorts([port], totals)[0], recorder)]);
-  const live = new Live(meter, { json, stream: write === '-' ? process.stderr : process.stdout, ways: ['rx'] });
+  const live = new Live(meter, {
+    json,
+    stream: write === '-' ? process.stderr : process.stdout,
+    ways: ['rx'],
+    watching,
+  });
   try {
     session.limit(options.duration);
     const check = await capturing.run();
     const summary = { received: totals.total(0, RECEIVED), recorded: recorder.recorded, dropped: recorder.dropped };
-    live.end(([{ rx }]) => ({
+    await live.end(([{ rx }]) => ({
       lines: [
         `received ${grouped(summary.received)} packets, recorded ${grouped(summary.recorded)} in ${write}, left out ` +
           `${grouped(summary.dropped)}; the port dropped ${grouped(rx.dropped - summary.dropped)}`,
@@ -116,7 +124,8 @@ const inOneLoop: Begin = async ({ signal }, port, totals, options) => {
   const run = async (): Promise<() => void> => {
     const { batch, count, pollMode = bestPollMode([port]) } = options;
     const [counters] = totals.counters;
-    await capture(port, recorder, { signal, count, batchSize: batch, pollMode, counters });
+    const watch = options.watching?.here();
+    await capture(port, recorder, { signal, count, batchSize: batch, pollMode, counters, watch });
     recorder.close();
     return () => {};
   };
@@ -124,17 +133,25 @@ const inOneLoop: Begin = async ({ signal }, port, totals, options) => {
 };
 
 const onCores: Begin = async (session, port, totals, options) => {
-  const { cores = [], write, count, batch, pollMode, json } = options;
+  const { cores = [], write, count, batch, pollMode, json, watching } = options;
   const job: CaptureJob = { batchSize: batch, pollMode };
   const notices = new DeathNotices(json);
   const recording = new Recording({ path: write, ...writerOptions(options) }, cores.length);
-  const common = { cores, totals, count, counted: RECEIVED, onDeath: notices.report } as const;
+  const common = {
+    cores,
+    totals,
+    count,
+    counted: RECEIVED,
+    watch: watching !== undefined,
+    onDeath: notices.report,
+  } as const;
   const loops = await WorkerLoops.start([port], {
     ...common,
     program: programUrl('../apps/capture-worker.js', import.meta.url),
     job,
     recording,
   });
+  watching?.add(loops.watches);
   const run = async (): Promise<() => void> => {
     const ends = await loops.run(session.signal);
     return () => notices.check(ends);

@@ -23,8 +23,10 @@ import { grouped } from './format.ts';
 import { Live } from './live.ts';
 import { count, duration, mtu, pollBudgetOption, pollModeOption } from './option-values.ts';
 import { capturesToCreate, Session, writesToStandardOutput } from './session.ts';
+import { addWatchOption, Watching, type WatchOptions } from './watch-view.ts';
 
-interface ForwardOptions extends CoresOptions {
+interface ForwardOptions extends CoresOptions, WatchOptions {
+  readonly watching?: Watching | undefined;
   readonly pcap?: string;
   readonly count?: number;
   readonly duration?: number;
@@ -55,7 +57,7 @@ export function addForward(program: Command): void {
     .option('-d, --duration <time>', 'end after this time (10, 500ms)', duration)
     .addOption(pollBudgetOption())
     .addOption(pollModeOption());
-  addCoresOptions(command)
+  addWatchOption(addCoresOptions(command))
     .option('--mtu <bytes>', 'payload of the largest frame (68 to 9500)', mtu, 1500)
     .option('--json', 'print one JSON object a second')
     .addHelpText('after', EXAMPLES)
@@ -69,21 +71,27 @@ async function run(session: Session, uris: readonly string[], options: ForwardOp
   for (const uri of json ? [] : capturesToCreate(uris)) {
     process.stderr.write(`ixy: ${uri}: there is no such file, so it is written\n`);
   }
+  const watching = Watching.of(options);
   const { loops, queues, open } = loopPlan(options);
   const ports = await session.open(uris, { promiscuous: true, mtu, ...open });
   const totals = new LoopTotals(loops, 2, queues);
   const meter = new RateMeter(countedPorts(ports, totals));
   await session.linksUp();
-  const forwarding = await (options.cores ? onCores : inOneLoop)(session, ports, totals, options);
+  const forwarding = await (options.cores ? onCores : inOneLoop)(session, ports, totals, { ...options, watching });
   const takesOutput = options.pcap === '-' || writesToStandardOutput(uris);
-  const live = new Live(meter, { json, stream: takesOutput ? process.stderr : process.stdout, ways: ['rx', 'tx'] });
+  const live = new Live(meter, {
+    json,
+    stream: takesOutput ? process.stderr : process.stdout,
+    ways: ['rx', 'tx'],
+    watching,
+  });
   try {
     session.limit(options.duration);
     await forwarding.run();
     const directions = [0, 1].map((way) => summary(ports, totals, way));
     const { recorder } = forwarding;
     const recorded = recorder && { file: options.pcap, packets: recorder.recorded, dropped: recorder.dropped };
-    live.end(() => ({
+    await live.end(() => ({
       lines: [...directions.map(describe), ...(recorded ? [describeRecording(recorded)] : [])],
       data: { command: 'forward', directions, ...(recorded ? { recorded } : {}) },
     }));
@@ -117,8 +125,9 @@ const inOneLoop: Begin = async (session, [a, b], totals, { pcap, batch, count, .
   const close = (): void => recorder?.close();
   try {
     const [counters] = totals.counters;
+    const watch = options.watching?.here();
     const { pollMode = bestPollMode([a, b]) } = options;
-    const forwarder = new Forwarder(a, b, { batchSize: batch, count, recorder, whenFull, pollMode, counters });
+    const forwarder = new Forwarder(a, b, { batchSize: batch, count, recorder, whenFull, pollMode, counters, watch });
     const run = async (): Promise<void> => {
       await forwarder.run(session.signal);
       close();
@@ -130,7 +139,7 @@ const inOneLoop: Begin = async (session, [a, b], totals, { pcap, batch, count, .
   }
 };
 
-const onCores: Begin = async (session, ports, totals, { cores = [], pcap, batch, count, pollMode, json }) => {
+const onCores: Begin = async (session, ports, totals, { cores = [], pcap, batch, count, pollMode, json, watching }) => {
   const job: ForwardJob = { batchSize: batch, pollMode };
   const notices = new DeathNotices(json);
   const recording = pcap === undefined ? undefined : new Recording({ path: pcap }, cores.length);
@@ -142,8 +151,10 @@ const onCores: Begin = async (session, ports, totals, { cores = [], pcap, batch,
     count,
     counted: RECEIVED,
     recording,
+    watch: watching !== undefined,
     onDeath: notices.report,
   });
+  watching?.add(loops.watches);
   let check = (): void => {};
   const run = async (): Promise<void> => {
     const ends = await loops.run(session.signal);

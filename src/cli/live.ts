@@ -5,8 +5,10 @@
 import CliTable3 from 'cli-table3';
 import { createLogUpdate } from 'log-update';
 import type { PacketRates, PortRates, QueueRates, RateMeter } from '../apps/index.ts';
+import type { WatchFigures } from '../workers/index.ts';
 import { colorsFor } from './colors.ts';
 import { billions, grouped, millions, shortened } from './format.ts';
+import { type Watching, watchLines, watchTable } from './watch-view.ts';
 
 /** Which of a port's directions a command uses. */
 export type Ways = readonly ('rx' | 'tx')[];
@@ -15,13 +17,17 @@ export interface LiveOptions {
   readonly json: boolean;
   readonly stream: NodeJS.WriteStream;
   readonly ways: Ways;
+  readonly watching?: Watching | undefined;
 }
 
 interface View {
-  show(rates: readonly PortRates[]): void;
+  /** `loops`: undefined if they are not watched. */
+  show(rates: readonly PortRates[], loops: Loops): void;
   /** The last thing shown: totals, and what the command has to say about them. */
-  end(total: readonly PortRates[], lines: readonly string[], data: object): void;
+  end(total: readonly PortRates[], loops: Loops, lines: readonly string[], data: object): void;
 }
+
+type Loops = readonly WatchFigures[] | undefined;
 
 const INTERVAL_MILLISECONDS = 1000;
 const LONGEST_NAME = 44;
@@ -33,26 +39,39 @@ const WIDTH_BESIDE_NAME = 62;
 export class Live {
   readonly #meter: RateMeter;
   readonly #view: View;
+  readonly #watching: Watching | undefined;
   readonly #timer: NodeJS.Timeout;
+  #stopped = false;
 
   constructor(meter: RateMeter, options: LiveOptions) {
     this.#meter = meter;
     this.#view = chooseView(options);
+    this.#watching = options.watching;
     meter.start();
-    this.#timer = setInterval(() => this.#view.show(meter.interval()), INTERVAL_MILLISECONDS);
+    this.#timer = setInterval(() => void this.#show(), INTERVAL_MILLISECONDS);
   }
 
   /** Stops without a summary. Idempotent. */
   stop(): void {
     clearInterval(this.#timer);
+    this.#stopped = true;
+    this.#watching?.close();
   }
 
   /** Stops, and shows what `summarise` makes of the totals: lines for people, `data` beside the totals in JSON. */
-  end(summarise: (total: readonly PortRates[]) => { readonly lines: readonly string[]; readonly data: object }): void {
+  async end(
+    summarise: (total: readonly PortRates[]) => { readonly lines: readonly string[]; readonly data: object },
+  ): Promise<void> {
     this.stop();
     const total = this.#meter.total();
+    const loops = this.#watching && (await this.#watching.total());
     const { lines, data } = summarise(total);
-    this.#view.end(total, lines, data);
+    this.#view.end(total, loops, lines, data);
+  }
+
+  async #show(): Promise<void> {
+    const loops = this.#watching && (await this.#watching.interval());
+    if (!this.#stopped) this.#view.show(this.#meter.interval(), loops);
   }
 }
 
@@ -68,19 +87,21 @@ function jsonView(stream: NodeJS.WriteStream): View {
     typeof value === 'number' ? Math.round(value * 1000) / 1000 : value;
   const print = (value: object) => stream.write(`${JSON.stringify(value, rounded)}\n`);
   return {
-    show: (ports) => print({ type: 'rates', ports }),
-    end: (ports, _lines, data) => print({ type: 'summary', ...data, ports }),
+    show: (ports, loops) => print({ type: 'rates', ports, loops }),
+    end: (ports, loops, _lines, data) => print({ type: 'summary', ...data, ports, loops }),
   };
 }
 
 function lineView({ stream, ways }: LiveOptions): View {
   let seconds = 0;
   return {
-    show(rates) {
+    show(rates, loops = []) {
       seconds += rates[0]?.seconds ?? 0;
       stream.write(`${seconds.toFixed(0).padStart(4)} s  ${rates.map((port) => portLine(port, ways)).join('  |  ')}\n`);
+      for (const line of watchLines(loops)) stream.write(`        ${line}\n`);
     },
-    end: (_total, lines) => stream.write(lines.map((line) => `${line}\n`).join('')),
+    end: (_total, loops = [], lines) =>
+      stream.write([...lines, ...watchLines(loops)].map((line) => `${line}\n`).join('')),
   };
 }
 
@@ -133,10 +154,11 @@ function tableView({ stream, ways }: LiveOptions): View {
     }
     return rows.toString();
   };
+  const watched = (loops: Loops) => (loops ? [watchTable(loops, colors)] : []);
   return {
-    show: (rates) => update(table(rates)),
-    end(total, lines) {
-      update([table(total), ...lines].join('\n'));
+    show: (rates, loops) => update([table(rates), ...watched(loops)].join('\n')),
+    end(total, loops, lines) {
+      update([table(total), ...watched(loops), ...lines].join('\n'));
       update.done();
     },
   };

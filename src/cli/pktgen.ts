@@ -14,8 +14,10 @@ import { Live } from './live.ts';
 import { batchSize, count, duration, optionValue, optionWithDefault, packetRate } from './option-values.ts';
 import { type IpRange, parseIpRange, parsePortRange } from './ranges.ts';
 import { Session, writesToStandardOutput } from './session.ts';
+import { addWatchOption, Watching, type WatchOptions } from './watch-view.ts';
 
-interface PktgenOptions extends CoresOptions {
+interface PktgenOptions extends CoresOptions, WatchOptions {
+  readonly watching?: Watching | undefined;
   readonly size?: number;
   readonly count?: number;
   readonly rate?: PacketRate;
@@ -57,7 +59,7 @@ export function addPktgen(program: Command): void {
     .addOption(optionWithDefault('--src-port <range>', "a port or a range 'a-b'", parsePortRange, '42'))
     .addOption(optionWithDefault('--dst-port <range>', 'the same', parsePortRange, '1337'))
     .option('-b, --batch <packets>', 'most packets per burst (1 to 4096)', batchSize);
-  addCoresOptions(command)
+  addWatchOption(addCoresOptions(command))
     .option('--json', 'print one JSON object a second')
     .addHelpText('after', EXAMPLES)
     .action((port: string, options: PktgenOptions) => Session.run((session) => pktgen(session, port, options)));
@@ -66,17 +68,18 @@ export function addPktgen(program: Command): void {
 async function pktgen(session: Session, uri: string, options: PktgenOptions): Promise<void> {
   const stream = writesToStandardOutput([uri]) ? process.stderr : process.stdout;
   const mtu = Math.max(1500, (options.size ?? 0) - 14);
+  const watching = Watching.of(options);
   const { loops, queues, open } = loopPlan(options);
   const ports = await session.open([uri], { use: 'transmit', mtu, ...open });
   const totals = new LoopTotals(loops, 1, queues);
   const meter = new RateMeter(countedPorts(ports, totals));
   await session.linksUp();
-  const generating = await (options.cores ? onCores : inOneLoop)(session, ports[0], totals, options);
+  const generating = await (options.cores ? onCores : inOneLoop)(session, ports[0], totals, { ...options, watching });
   session.limit(options.duration);
-  const live = new Live(meter, { json: options.json ?? false, stream, ways: ['tx'] });
+  const live = new Live(meter, { json: options.json ?? false, stream, ways: ['tx'], watching });
   try {
     const check = await generating();
-    live.end(([{ seconds, tx }]) => ({
+    await live.end(([{ seconds, tx }]) => ({
       lines: [
         `sent ${grouped(tx.packets)} packets, ${grouped(tx.bytes)} bytes in ${seconds.toFixed(2)} s: ` +
           `${millions(tx.packetsPerSecond)} Mpps, ${billions(tx.bitsPerSecond)} Gbit/s; ${grouped(tx.dropped)} dropped`,
@@ -107,6 +110,7 @@ const inOneLoop: Begin = async (session, port, totals, options) => {
     count,
     batchSize: batch,
     counters,
+    watch: options.watching?.here(),
   });
   return async () => {
     await generator.run(session.signal);
@@ -114,7 +118,12 @@ const inOneLoop: Begin = async (session, port, totals, options) => {
   };
 };
 
-const onCores: Begin = async (session, port, totals, { cores = [], rate, count, batch, json, ...options }) => {
+const onCores: Begin = async (
+  session,
+  port,
+  totals,
+  { cores = [], rate, count, batch, json, watching, ...options },
+) => {
   const job: GenerateJob = {
     template: description(port, options),
     fields: ranges(options),
@@ -129,8 +138,10 @@ const onCores: Begin = async (session, port, totals, { cores = [], rate, count, 
     totals,
     count,
     counted: FORWARDED,
+    watch: watching !== undefined,
     onDeath: notices.report,
   });
+  watching?.add(loops.watches);
   return async () => {
     const ends = await loops.run(session.signal);
     return () => notices.check(ends);

@@ -2,9 +2,13 @@
 import { readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { PerformanceObserver } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers/promises';
 import { machineClock, type WatchClock } from './watch-clock.ts';
 import { COLLECTION, openRecord, type WatchRecord, type WatchShare, WORDS } from './watch-record.ts';
 import { FIRST, RESTED, TURNED, type WatchedPoll, watchedPoll } from './watched-poll.ts';
+
+/** Of the event loop, from a collection to the observer's call: two, and one to be sure. */
+const TURNS_TO_REPORT = 3;
 
 /**
  * Watches a loop of this thread: `poll(step, { watch })` does, and loops of one's own call `begin` and `moved`. A poll then
@@ -75,8 +79,9 @@ export class PollWatch {
     if (within > 0 && within >= (end - begin) / 2) words[WORDS.longestCause] = COLLECTION;
   }
 
-  /** Ends the watch; the record stays as it is. */
-  close(): void {
+  /** Ends the watch, once the event loop has reported what was collected until now; the record stays as it is. */
+  async close(): Promise<void> {
+    for (let turn = 0; turn < TURNS_TO_REPORT; turn++) await setImmediate();
     this.#observer.disconnect();
   }
 

@@ -40,7 +40,7 @@ async function run(orders: ThreadOrders): Promise<void> {
   };
   parentPort?.postMessage(RUNNING);
   await main(context);
-  watch?.close();
+  await watch?.close();
   drain(borrowed);
   for (const queues of borrowed) queues.close();
   parentPort?.close();

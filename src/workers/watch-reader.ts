@@ -144,7 +144,11 @@ export class WatchReader {
       polls: counted('polls'),
       emptyPolls: now.bursts[0] - before.bursts[0],
       packets: counted('packets'),
-      packetsPerPoll: { ...percentiles(bursts), max: bursts.maxValue },
+      packetsPerPoll: {
+        p50: bursts.getValueAtPercentile(50),
+        p99: bursts.getValueAtPercentile(99),
+        max: bursts.maxValue,
+      },
       gaps: { ...percentiles(gaps), max: longest?.nanoseconds ?? gaps.maxValue },
       longest,
       rests: { count: counted('rests'), nanoseconds: counted('rested') },

@@ -71,7 +71,7 @@ describe('a watch on this thread', () => {
     while (performance.now() < end);
     watch.begin();
     const { deoptimisations, longest } = await reader.interval();
-    watch.close();
+    await watch.close();
     expect(deoptimisations).toBeGreaterThan(0);
     expect(['deoptimisation', 'not on a CPU']).toContain(longest?.cause);
   });
