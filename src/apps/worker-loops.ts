@@ -56,7 +56,9 @@ export class WorkerLoops {
   readonly #budget: SharedBudget | undefined;
   readonly #drains: readonly TransmitDrain[];
   readonly #streams: readonly StreamEnd[];
-  #allEnded = false;
+  /** No loop is left, or nobody to write what they record. */
+  #deserted = false;
+  #stopping = false;
 
   private constructor(
     ports: readonly NetDevice[],
@@ -73,9 +75,14 @@ export class WorkerLoops {
     this.#streams = ports.map(
       (port, way) => new StreamEnd(port, () => totals.total(way, RECEIVED) + totals.total(way, FORWARDED)),
     );
-    group.on('died', (end) => this.#onDeath(end));
+    // Not by the event 'died': some may have died while others were started.
+    for (const worker of group.workers) {
+      void worker.ended.then((end) => {
+        if (end.state === 'died' && !this.#stopping) this.#onDeath(end);
+      });
+    }
     void group.ended.then(() => {
-      this.#allEnded = true;
+      this.#deserted = true;
     });
   }
 
@@ -112,6 +119,7 @@ export class WorkerLoops {
    */
   async run(signal: AbortSignal): Promise<readonly WorkerEnd[]> {
     await this.#over(signal);
+    this.#stopping = true;
     const ends = await this.#group.stop();
     const { totals } = this.#options;
     // What the last port sends came by way 0.
@@ -142,7 +150,7 @@ export class WorkerLoops {
     let done = 0;
     for (let way = 0; way < totals.ways; way++) done += totals.total(way, counted);
     return (
-      this.#allEnded ||
+      this.#deserted ||
       done >= count ||
       this.#options.recording?.ended === true ||
       StreamEnd.reached(this.#streams, performance.now())
@@ -153,7 +161,10 @@ export class WorkerLoops {
   #onDeath(end: WorkerEnd): void {
     const { cores, recording, onDeath } = this.#options;
     recording?.finished(end.worker);
-    if (end.worker >= cores.length) return;
+    if (end.worker >= cores.length) {
+      this.#deserted = true;
+      return;
+    }
     this.#budget?.recover(end.worker);
     onDeath?.(end, cores[end.worker]);
   }

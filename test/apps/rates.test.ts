@@ -53,4 +53,22 @@ describe('RateMeter', () => {
     const meter = new RateMeter([counter('a')], () => 0);
     expect(meter.interval()).toMatchObject([{ seconds: 0, rx: { packetsPerSecond: 0, bitsPerSecond: 0 } }]);
   });
+
+  it('tells of queues where there are several', () => {
+    let now = 0;
+    let packets = 7;
+    const port = counter('a');
+    const queues = (count: number) => () =>
+      Array.from({ length: count }, (_, i) => ({ rxPackets: i * packets, txPackets: 1 }));
+    const meter = new RateMeter([{ ...port, queues: queues(2) }, { ...port, queues: queues(1) }, port], () => now);
+    now = 500;
+    packets = 107;
+    const still = { packets: 0, packetsPerSecond: 0 };
+    const [two, one, none] = meter.interval();
+    expect(two.queues).toEqual([
+      { queue: 0, rx: still, tx: still },
+      { queue: 1, rx: { packets: 100, packetsPerSecond: 200 }, tx: still },
+    ]);
+    expect([one, none].map((rates) => 'queues' in rates)).toEqual([false, false]);
+  });
 });

@@ -69,6 +69,12 @@ describe('on several cores', () => {
     },
   );
 
+  it('ends with the reason if the file cannot be written', async () => {
+    const file = join(temporaryDirectory(), 'missing', 'recorded.pcap');
+    const { status, errors } = await ixy('capture', 'emulated:ixgbe', '-w', file, '--cores', cores);
+    expect([status, errors]).toEqual([1, [expect.stringMatching(/^ixy: cannot open \S+recorded\.pcap: ENOENT/)]]);
+  });
+
   it('ends with a summary on Ctrl-C', async () => {
     const running = new Running(['forward', await endlessFlows(), 'emulated:ixgbe', '--cores', cores]);
     await running.printed();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { duration, packetRate } from '../../src/cli/option-values.ts';
-import { parseIpRange, parsePortRange } from '../../src/cli/ranges.ts';
+import { parseCores, parseIpRange, parsePortRange } from '../../src/cli/ranges.ts';
 
 describe('option values', () => {
   it.each([
@@ -39,5 +39,16 @@ describe('option values', () => {
     expect(parsePortRange('7')).toEqual({ first: 7, last: 7 });
     expect(parsePortRange('1-65535')).toEqual({ first: 1, last: 65_535 });
     for (const text of ['', '70000', '5-1', '1-2-3', 'http']) expect(() => parsePortRange(text)).toThrow();
+  });
+
+  it.each([
+    ['3', [3]],
+    ['2-5', [2, 3, 4, 5]],
+    ['0,2', [0, 2]],
+    ['6,0-1', [6, 0, 1]],
+  ])('CPUs %s', (text, cores) => expect(parseCores(text)).toEqual(cores));
+
+  it.each(['', '-', '1-', '3-2', '1-2-3', '0,0', '1-3,2', 'x', '4096'])('no CPUs %s', (text) => {
+    expect(() => parseCores(text)).toThrow();
   });
 });
