@@ -29,6 +29,8 @@ const PATIENCE_MILLISECONDS = 5000;
 export interface ConnectionOptions {
   /** Told of requests that were refused. */
   readonly warn: (message: string) => void;
+  /** Called before each message. */
+  readonly passTime?: () => void;
   /** Returns after at most so many milliseconds, or when a message may have come. Default: sleeps. */
   readonly wait?: (milliseconds: number) => void;
 }
@@ -38,6 +40,7 @@ export class Connection implements MemoryMessages {
   readonly #device: ServedDevice;
   readonly #warn: (message: string) => void;
   readonly #wait: (milliseconds: number) => void;
+  readonly #passTime: () => void;
   readonly #epoll = addon().epollCreate();
   #greeted = false;
   #ended: string | undefined;
@@ -52,11 +55,12 @@ export class Connection implements MemoryMessages {
   readonly #deferred: (() => void)[] = [];
 
   /** `socket`: a connected one, closed with this. */
-  constructor(socket: number, device: ServedDevice, { warn, wait }: ConnectionOptions) {
+  constructor(socket: number, device: ServedDevice, { warn, wait, passTime = () => {} }: ConnectionOptions) {
     const { EPOLL_CTL_ADD, EPOLLIN } = addon().constants;
     this.#socket = new MessageSocket(socket, MAXIMUM_DESCRIPTORS);
     this.#device = device;
     this.#warn = warn;
+    this.#passTime = passTime;
     this.#wait = wait ?? ((milliseconds) => this.#sleep(milliseconds));
     device.messages = this;
     addon().epollControl(this.#epoll, EPOLL_CTL_ADD, socket, EPOLLIN);
@@ -70,7 +74,10 @@ export class Connection implements MemoryMessages {
   /** Handles what has come; returns the number of messages. */
   poll(): number {
     let handled = 0;
-    while (handled < BURST && this.#handleNext()) handled++;
+    for (; handled < BURST; handled++) {
+      this.#passTime();
+      if (!this.#handleNext()) break;
+    }
     return handled;
   }
 

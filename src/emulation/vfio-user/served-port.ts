@@ -13,6 +13,8 @@ export interface PortSurroundings {
   readonly log: (message: string) => void;
   /** Has the server wake up when a descriptor becomes readable, until that is closed. */
   readonly watch: (descriptor: number) => void;
+  /** Lets the devices' time go on until now. */
+  readonly passTime: () => void;
 }
 
 export class ServedPort {
@@ -23,14 +25,16 @@ export class ServedPort {
   readonly #listener: number;
   readonly #log: (message: string) => void;
   readonly #watch: (descriptor: number) => void;
+  readonly #passTime: () => void;
   #connection: Connection | undefined;
 
   /** Throws what `listenAt` throws. */
-  constructor(path: string, device: ServedDevice, { log, watch }: PortSurroundings) {
+  constructor(path: string, device: ServedDevice, { log, watch, passTime }: PortSurroundings) {
     this.path = path;
     this.device = device;
     this.#log = (message) => log(`${path}: ${message}`);
     this.#watch = watch;
+    this.#passTime = passTime;
     this.#listener = listenAt(path);
     watch(this.#listener);
   }
@@ -71,7 +75,7 @@ export class ServedPort {
     }
     this.clients++;
     this.#watch(socket);
-    this.#connection = new Connection(socket, this.device, { warn: this.#warner() });
+    this.#connection = new Connection(socket, this.device, { warn: this.#warner(), passTime: this.#passTime });
     this.#log('a client has come');
   }
 

@@ -32,11 +32,12 @@ export class VfioUserServer {
   /** Makes the socket files. `log`: as for `ServedPort`, whose errors it throws, with nothing left open. */
   constructor(devices: readonly ServedAt[], log: (message: string) => void) {
     const { EPOLL_CTL_ADD, EPOLLIN } = addon().constants;
+    const passTime = () => this.#passTime();
     const watch = (descriptor: number) => addon().epollControl(this.#epoll, EPOLL_CTL_ADD, descriptor, EPOLLIN);
     const ports: ServedPort[] = [];
     this.ports = ports;
     try {
-      for (const { path, device } of devices) ports.push(new ServedPort(path, device, { log, watch }));
+      for (const { path, device } of devices) ports.push(new ServedPort(path, device, { log, watch, passTime }));
     } catch (error) {
       this.close();
       throw error;
@@ -55,15 +56,9 @@ export class VfioUserServer {
 
   /** One round: what clients want, and what the devices do; returns messages and frames. */
   turn(): number {
-    const now = performance.now();
-    const elapsed = (now - this.#lastStep) * NANOSECONDS;
-    this.#lastStep = now;
+    this.#passTime();
     let work = 0;
-    for (const port of this.ports) {
-      // Rules about time hold for the time of the access.
-      port.device.advance(elapsed);
-      work += port.poll();
-    }
+    for (const port of this.ports) work += port.poll();
     for (const port of this.ports) work += port.step();
     return work;
   }
@@ -92,6 +87,14 @@ export class VfioUserServer {
   #rest(): void {
     const ready = addon().epollWait(this.#epoll, this.#ready, NAP);
     if (ready > 0) this.#accept();
+  }
+
+  /** Before each message, too: rules about time hold for the time of the access, and who polls a register sees it change. */
+  #passTime(): void {
+    const now = performance.now();
+    const elapsed = (now - this.#lastStep) * NANOSECONDS;
+    this.#lastStep = now;
+    for (const { device } of this.ports) device.advance(elapsed);
   }
 
   #accept(): void {
