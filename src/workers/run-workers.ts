@@ -49,7 +49,8 @@ const MOST_WORKERS = 254;
  * `NetDevice.lend`; what else is to be set about them stays with this thread, and so do their statistics.
  *
  * Throws `ERR_ARGUMENT` for CPUs that this process may not use, and NICs with too few queues; what `lend` and allocating memory
- * throw; and whatever a worker throws before it runs.
+ * throw; a DataCloneError for `data` that no thread can be sent; the signal's reason if it is aborted meanwhile; and whatever a
+ * worker throws before it runs.
  */
 export async function runWorkers(
   nics: readonly NetDevice[],
@@ -67,13 +68,18 @@ export async function runWorkers(
   const members = 1 + cores.length + helpers;
   const memory = allocate(PacketPool.memorySize(packets * members, HUGE_PAGE_2_MIB));
   const pool = new SharedPool(memory, { members, name: 'pool of the workers', checked });
+  const watch = options.watch ?? false;
+  const shares = closeUnless(pool, () => createRings(pool, rings));
+  const plan = { nics, queuesPerWorker, pool, rings: shares, module: module.href, data, watch };
+  const group = new WorkerGroup(cores, helpers, plan, signal);
+  await group.start();
+  return group;
+}
+
+/** What `make` makes; closes the pool if it throws. */
+function closeUnless<T>(pool: SharedPool, make: () => T): T {
   try {
-    const shares = createRings(pool, rings);
-    const watch = options.watch ?? false;
-    const plan = { nics, queuesPerWorker, pool, rings: shares, module: module.href, data, watch };
-    const group = new WorkerGroup(cores, helpers, plan, signal);
-    await group.start();
-    return group;
+    return make();
   } catch (error) {
     pool.close();
     throw error;

@@ -4,8 +4,9 @@ import type { PoolShare } from '../memory/shared-pool.ts';
 import type { RingShares } from './rings.ts';
 import type { WatchShare } from './watch-record.ts';
 
-/** Word of `control`: not 0 once the worker shall end. */
+/** Words of `control`: not 0 once the worker shall end, and once its module has returned and all was given back. */
 export const STOP = 0;
+export const FINISHED = 1;
 
 /** The thread's `workerData`. */
 export interface ThreadOrders {

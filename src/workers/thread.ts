@@ -7,7 +7,7 @@ import { borrowQueues } from '../ports/borrow-queues.ts';
 import type { WorkerContext, WorkerMain, WorkerPort } from './context.ts';
 import { PollWatch } from './poll-watch.ts';
 import { memberOf, RingEnds } from './rings.ts';
-import { RUNNING, STOP, type ThreadOrders } from './thread-protocol.ts';
+import { FINISHED, RUNNING, STOP, type ThreadOrders } from './thread-protocol.ts';
 
 /** What has been given to the NICs may still leave; a link that is down takes nothing. */
 const DRAIN_MILLISECONDS = 100;
@@ -43,6 +43,7 @@ async function run(orders: ThreadOrders): Promise<void> {
   await watch?.close();
   drain(borrowed);
   for (const queues of borrowed) queues.close();
+  Atomics.store(orders.control, FINISHED, 1);
   parentPort?.close();
 }
 

@@ -14,6 +14,7 @@ export interface WorkerGroupEvents {
 
 /** How long a worker that was asked to end may take until it is terminated. */
 const PATIENCE_MILLISECONDS = 2000;
+const DEAF = `it did not end within ${PATIENCE_MILLISECONDS} ms of being asked to; look at context.stopping or context.signal`;
 
 /** What `runWorkers` resolves to. Whoever has it calls `stop` before the NICs are closed. */
 export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
@@ -23,7 +24,8 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
   readonly pool: SharedPool;
   readonly #rings: RingEnds;
   readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = (): void => void this.stop();
+  /** What goes wrong is for whoever calls `stop`, too. */
+  readonly #onAbort = (): void => void this.stop().catch(() => {});
   #stopping: Promise<readonly WorkerEnd[]> | undefined;
 
   /** For `runWorkers`. */
@@ -36,14 +38,16 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
     this.#signal = signal;
   }
 
-  /** For `runWorkers`: starts all workers, or none. */
+  /** For `runWorkers`: starts all workers, or none. Rejects with the signal's reason if it is aborted meanwhile. */
   async start(): Promise<void> {
-    this.#signal?.throwIfAborted();
     this.#signal?.addEventListener('abort', this.#onAbort);
     try {
+      this.#signal?.throwIfAborted();
       await Promise.all(this.workers.map((worker) => this.#start(worker)));
+      this.#signal?.throwIfAborted();
     } catch (error) {
       await this.stop();
+      this.#signal?.throwIfAborted();
       throw error;
     }
   }
@@ -63,7 +67,8 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
 
   /**
    * Asks all workers to end, and terminates those that do not within 2 seconds; then the pool is closed. The NICs stay open, and
-   * may lend their queues again. Idempotent.
+   * may lend their queues again. Idempotent. Throws `ERR_TIMEOUT` if a queue does not stop: packets then stay where the device
+   * may still write to them.
    */
   stop(): Promise<readonly WorkerEnd[]> {
     this.#stopping ??= this.#stop();
@@ -97,13 +102,12 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
     this.#signal?.removeEventListener('abort', this.#onAbort);
     for (const worker of this.workers) worker.ask();
     const timer = setTimeout(() => {
-      for (const worker of this.workers) void worker.terminate();
+      for (const worker of this.workers) void worker.terminate(DEAF);
     }, PATIENCE_MILLISECONDS);
-    try {
-      return await this.#allEnded();
-    } finally {
-      clearTimeout(timer);
-      this.pool.close();
-    }
+    const ends = await this.#allEnded();
+    clearTimeout(timer);
+    for (const worker of this.workers) worker.settle();
+    this.pool.close();
+    return ends;
   }
 }

@@ -7,7 +7,7 @@ import { errorMessage, IxyError } from '../errors.ts';
 import type { SharedPool } from '../memory/shared-pool.ts';
 import { programFile } from '../program-file.ts';
 import { memberOf, type RingShares } from './rings.ts';
-import { END, STOP, type ThreadOrders } from './thread-protocol.ts';
+import { END, FINISHED, RUNNING, STOP, type ThreadOrders } from './thread-protocol.ts';
 import { WatchReader } from './watch-reader.ts';
 import { createWatch, type WatchShare } from './watch-record.ts';
 
@@ -18,7 +18,7 @@ export type WorkerState = 'starting' | 'running' | 'ended' | 'died';
 export interface WorkerEnd {
   readonly worker: number;
   readonly state: 'ended' | 'died';
-  /** Why it died. */
+  /** Why it died; or why its queues could not be taken back: then its packets are not free. */
   readonly error?: Error;
   /** Packets that it had, in its hands or in queues, and that are free again. */
   readonly recovered: number;
@@ -48,7 +48,10 @@ export class Worker {
   #state: WorkerState = 'ended';
   #thread: Thread | undefined;
   #control: Int32Array = new Int32Array(0);
+  /** Queues that have not been taken back. */
   #loans: readonly QueueLoan[] = [];
+  /** Why it was terminated. */
+  #terminated: string | undefined;
   #ended: Promise<WorkerEnd>;
 
   constructor(index: number, core: number | undefined, plan: WorkerPlan) {
@@ -69,24 +72,28 @@ export class Worker {
     return this.#ended;
   }
 
-  /** Begins, or begins anew. Resolves once the module runs; rejects with why it does not, or what `lend` throws. */
+  /**
+   * Begins, or begins anew. Resolves once the module runs; rejects with why it does not, what `lend` throws, and a
+   * DataCloneError for `data` that cannot be sent to a thread.
+   */
   async start(): Promise<void> {
     if (this.#thread) throw new IxyError('ERR_ARGUMENT', `worker ${this.index} is running already`);
-    const loans = this.#borrow();
-    const control = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES));
-    const { module, pool, rings, data } = this.#plan;
-    const { index, core } = this;
-    const share = pool.share(memberOf(index));
-    const queues = loans.map((loan) => loan.data);
-    const orders: ThreadOrders = { module, index, core, pool: share, rings, queues, data, control, watch: this.#watch };
-    const options = { workerData: orders, execArgv: [], name: `worker ${index}` };
+    this.settle();
+    const acquired = new ReleaseStack();
+    try {
+      const loans = this.#borrow(acquired);
+      const control = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES));
+      this.#thread = this.#createThread(loans, control);
+      this.#loans = loans;
+      this.#control = control;
+    } catch (error) {
+      acquired.release();
+      throw error;
+    }
+    this.#terminated = undefined;
     this.#state = 'starting';
-    this.#loans = loans;
-    this.#control = control;
-    const thread = new Thread(programFile('thread.js', import.meta.url), options);
-    this.#thread = thread;
-    this.#ended = this.#end(thread);
-    await this.#begun(thread);
+    this.#ended = this.#end(this.#thread);
+    await this.#begun(this.#thread);
   }
 
   /** Asks the thread to end. */
@@ -96,36 +103,50 @@ export class Worker {
     this.#thread.postMessage(END);
   }
 
-  /** Ends the thread wherever it is; resolves once what it had has been taken back. */
-  async terminate(): Promise<WorkerEnd> {
+  /** Ends the thread wherever it is, for a `reason`; resolves once what it had has been taken back. */
+  async terminate(reason = 'it was terminated'): Promise<WorkerEnd> {
+    this.#terminated ??= reason;
     const gone = this.#thread?.terminate();
     for (const loan of this.#loans) loan.wake();
     await gone;
     return await this.#ended;
   }
 
-  #borrow(): readonly QueueLoan[] {
+  /**
+   * Tries again to take back queues that did not stop when the thread had ended. Throws `ERR_TIMEOUT` while they do not:
+   * the device may still write to the packets.
+   */
+  settle(): void {
+    if (!this.#thread && this.#loans.length > 0) this.#recover();
+  }
+
+  #borrow(acquired: ReleaseStack): readonly QueueLoan[] {
     const { nics, queuesPerWorker, pool } = this.#plan;
     if (this.core === undefined) return [];
     const queues = Array.from({ length: queuesPerWorker }, (_, i) => this.index * queuesPerWorker + i);
-    const acquired = new ReleaseStack();
-    try {
-      return nics.map((nic) => {
-        const loan = nic.lend?.({ rx: queues, tx: queues, memory: pool.memory });
-        if (!loan) throw new IxyError('ERR_DEVICE_UNSUPPORTED', `${nic.name} cannot lend queues to workers`);
-        acquired.push(() => loan.takeBack());
-        return loan;
-      });
-    } catch (error) {
-      acquired.release();
-      throw error;
-    }
+    return nics.map((nic) => {
+      const loan = nic.lend?.({ rx: queues, tx: queues, memory: pool.memory });
+      if (!loan) throw new IxyError('ERR_DEVICE_UNSUPPORTED', `${nic.name} cannot lend queues to workers`);
+      acquired.push(() => loan.takeBack());
+      return loan;
+    });
+  }
+
+  #createThread(loans: readonly QueueLoan[], control: Int32Array): Thread {
+    const { module, pool, rings, data } = this.#plan;
+    const { index, core } = this;
+    const share = pool.share(memberOf(index));
+    const queues = loans.map((loan) => loan.data);
+    const orders: ThreadOrders = { module, index, core, pool: share, rings, queues, data, control, watch: this.#watch };
+    const options = { workerData: orders, execArgv: [], name: `worker ${index}` };
+    return new Thread(programFile('thread.js', import.meta.url), options);
   }
 
   /** Resolves when the module runs; rejects if the thread ends before. */
   #begun(thread: Thread): Promise<void> {
     return new Promise((resolve, reject) => {
-      thread.once('message', () => {
+      thread.on('message', (message) => {
+        if (message !== RUNNING) return;
         this.#state = 'running';
         resolve();
       });
@@ -136,22 +157,47 @@ export class Worker {
   #end(thread: Thread): Promise<WorkerEnd> {
     let failure: Error | undefined;
     thread.on('error', (error) => {
-      failure = error instanceof Error ? error : new Error(errorMessage(error));
+      failure = asError(error);
     });
     return new Promise((resolve) => thread.once('exit', (status) => resolve(this.#takeBack(status, failure))));
   }
 
   /** The thread is gone: its queues stop, and then its packets are nobody's. */
   #takeBack(status: number, failure: Error | undefined): WorkerEnd {
+    const { index } = this;
     const early = this.#state === 'starting';
-    const died = failure !== undefined || status !== 0 || early;
-    for (const loan of this.#loans) loan.takeBack();
-    this.#loans = [];
+    const finished = Atomics.load(this.#control, FINISHED) !== 0;
     this.#thread = undefined;
-    const recovered = this.#plan.pool.recover(memberOf(this.index));
-    this.#state = died ? 'died' : 'ended';
-    if (!died) return { worker: this.index, state: 'ended', recovered };
-    const error = failure ?? new Error(`its thread ended ${early ? 'before it began' : `with status ${status}`}`);
-    return { worker: this.index, state: 'died', error, recovered };
+    this.#state = 'died';
+    try {
+      const recovered = this.#recover();
+      if (!failure && status === 0 && finished) {
+        this.#state = 'ended';
+        return { worker: index, state: 'ended', recovered };
+      }
+      const how = this.#terminated ?? `its thread ended ${early ? 'before it began' : `with status ${status}`}`;
+      return { worker: index, state: 'died', error: failure ?? new Error(how), recovered };
+    } catch (error) {
+      return { worker: index, state: 'died', error: asError(error), recovered: 0 };
+    }
   }
+
+  /** Takes back all queues that stop, and the packets if all did; returns how many. Throws what the first other one threw. */
+  #recover(): number {
+    const failures: unknown[] = [];
+    this.#loans = this.#loans.filter((loan) => {
+      try {
+        loan.takeBack();
+        return false;
+      } catch (error) {
+        return failures.push(error) > 0;
+      }
+    });
+    if (failures.length > 0) throw failures[0];
+    return this.#plan.pool.recover(memberOf(this.index));
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(errorMessage(error));
 }

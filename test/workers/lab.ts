@@ -15,7 +15,7 @@ export class WorkerLab {
   /** What the workers' NIC is sent, and what comes back. */
   readonly traffic: FlowTraffic;
   readonly #peer: IxgbeDevice;
-  readonly #groups: WorkerGroup[] = [];
+  readonly #groups = new Set<WorkerGroup>();
 
   private constructor(device: ThreadedPciDevice, nic: IxgbeDevice, peer: IxgbeDevice) {
     this.device = device;
@@ -41,8 +41,13 @@ export class WorkerLab {
     const cores = Array.from({ length: workers }, (_, i) => usable[i % usable.length]);
     const url = new URL(`programs/${program}.js`, import.meta.url);
     const group = await runWorkers([this.nic], { cores, packetsPerWorker: 2048, ...options }, url);
-    this.#groups.push(group);
+    this.#groups.add(group);
     return group;
+  }
+
+  /** `close` does not stop it: it was, as far as that goes. */
+  forget(group: WorkerGroup): void {
+    this.#groups.delete(group);
   }
 
   async close(): Promise<void> {

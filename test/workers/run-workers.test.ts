@@ -22,6 +22,7 @@ const MARK = 0xb0;
 const DIE = 1;
 const EXIT = 2;
 const RETURN = 3;
+const EXIT_WELL = 4;
 
 function nextDeath(group: WorkerGroup): Promise<WorkerEnd> {
   return new Promise((resolve) => group.once('died', resolve));
@@ -93,10 +94,24 @@ describe('workers', () => {
   });
 });
 
+describe('workers that are not wanted any more before they run', () => {
+  it('end, and whoever started them is told why', async () => {
+    const lab = await openLab();
+    const reason = new Error('no need');
+    await expect(lab.run(2, 'echo', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const controller = new AbortController();
+    const started = lab.run(2, 'echo', { signal: controller.signal });
+    controller.abort(reason);
+    await expect(started).rejects.toBe(reason);
+    await expectWhole(lab, await lab.run(2, 'echo'));
+  });
+});
+
 describe('a worker that dies', () => {
   for (const [how, order, reason] of [
     ['of an exception', DIE, 'it was told to die'],
     ['by leaving the process', EXIT, 'its thread ended with status 3'],
+    ['by leaving the process as if all were well', EXIT_WELL, 'its thread ended with status 0'],
   ] as const) {
     it(`${how} says why, harms nobody, and can be started again`, async () => {
       const lab = await openLab();
@@ -167,7 +182,35 @@ describe('a worker that dies', () => {
     const group = await lab.run(1, 'deaf');
     const [end] = await group.stop();
     expect(end.state).toBe('died');
+    expect(end.error?.message).toMatch(/did not end within 2000 ms of being asked to; look at context.stopping/);
     await expectWhole(lab, group);
+  });
+});
+
+describe('a worker whose queues cannot be taken back', () => {
+  it('has died, keeps its packets from others, and begins again once they can', async () => {
+    const lab = await openLab(1);
+    const stuck = stickQueues(lab);
+    const group = await lab.run(1, 'echo');
+    stuck.yes = true;
+    const { state, error, recovered } = await group.workers[0].terminate();
+    expect([state, error?.message, recovered]).toEqual(['died', 'the queue does not stop', 0]);
+    expect(group.pool.available()).toBeLessThan(group.pool.capacity);
+    await expect(group.restart(0)).rejects.toThrow('the queue does not stop');
+    stuck.yes = false;
+    await group.restart(0);
+    await lab.traffic.run(10);
+    await expectWhole(lab, group);
+  });
+
+  it('keeps the memory of the packets from being freed', async () => {
+    const lab = await openLab(1);
+    const stuck = stickQueues(lab);
+    const group = await lab.run(1, 'echo');
+    stuck.yes = true;
+    await expect(group.stop()).rejects.toThrow('the queue does not stop');
+    expect(group.pool.memory.buffer.byteLength).toBeGreaterThan(0);
+    lab.forget(group);
   });
 });
 
@@ -212,12 +255,28 @@ describe('runWorkers', () => {
     await expect(lab.run(2, 'nowhere')).rejects.toThrow(/Cannot find module .*nowhere\.js/);
     await expect(lab.run(2, 'nothing')).rejects.toThrow('must have a function as its default export, found undefined');
     const rings = { out: { producers: [0, 7], consumer: 'main' } } as const;
+    await expect(lab.run(2, 'echo', { data: () => 1 })).rejects.toThrow('could not be cloned');
     await expect(lab.run(2, 'echo', { rings })).rejects.toThrow("is between workers 0 to 1 and 'main', found 7");
     const group = await lab.run(2, 'echo');
     await lab.traffic.run(10);
     await expectWhole(lab, group);
   });
 });
+
+/** Has the NIC's loans refuse to be taken back while `yes`. */
+function stickQueues({ nic }: WorkerLab): { yes: boolean } {
+  const stuck = { yes: false };
+  const lend = nic.lend.bind(nic);
+  nic.lend = (request) => {
+    const loan = lend(request);
+    const takeBack = (): void => {
+      if (stuck.yes) throw new Error('the queue does not stop');
+      loan.takeBack();
+    };
+    return { ...loan, takeBack };
+  };
+  return stuck;
+}
 
 function cpuOf(index: number): number {
   const usable = addon().getAffinity();

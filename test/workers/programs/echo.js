@@ -18,6 +18,7 @@ export default async function echo({ index, ports, pool, data, signal }) {
           bytes[at + MARK] = 0xb0 + index;
           if (bytes[at + ORDER] === 1) throw new Error('it was told to die');
           if (bytes[at + ORDER] === 2) process.exit(3);
+          if (bytes[at + ORDER] === 4) process.exit(0);
           if (bytes[at + ORDER] === 3) return DONE;
         }
         tx[i].transmit(batch);
