@@ -1,6 +1,7 @@
 /**
  * npm run bench [-- --quick] [-- --json]: what the driver costs beside C++, what it allocates, what it moves end to end,
- * what it costs and brings to sleep instead of polling, what passes between threads, and what a second one brings.
+ * what it costs and brings to sleep instead of polling, what passes between threads, what a second one brings, and how long
+ * polling pauses.
  * Figures of one run compare with each other; from run to run and machine to machine only the ratios do.
  */
 import { cpus } from 'node:os';
@@ -11,11 +12,12 @@ import { loadBenchAddon } from './addon.ts';
 import { type Allocation, measureAllocation } from './allocation.ts';
 import { DRIVERS, type DriverCost, measureDriverCost } from './driver-cost.ts';
 import { type EndToEnd, measureEndToEnd } from './end-to-end.ts';
+import { type Gaps, measureGaps } from './gaps.ts';
 import { measurePassing, type Passing } from './passing.ts';
 import { measureScaling, type Scaling } from './scaling.ts';
 import type { Percentiles } from './statistics.ts';
 
-const PARTS = ['driver-cost', 'allocation', 'end-to-end', 'adaptive', 'rings', 'scaling'] as const;
+const PARTS = ['driver-cost', 'allocation', 'end-to-end', 'adaptive', 'rings', 'scaling', 'gaps'] as const;
 
 const { values: options } = parseArgs({
   options: {
@@ -148,6 +150,26 @@ async function scaling(): Promise<Scaling[]> {
   return results;
 }
 
+async function gaps(): Promise<Gaps[]> {
+  const seconds = options.quick ? 5 : 60;
+  progress(`gaps, twice ${seconds} s …`);
+  const rows = await measureGaps(seconds);
+  progress('');
+  say(`\nGaps between polls of a worker that forwards between emulated NICs, ${seconds} s each; microseconds`);
+  table(
+    ['beside', 'Mpps', 'p50', 'p99', 'p99.9', 'p99.99', 'max', 'because of', 'without a CPU, ms', 'collections'],
+    rows.map(({ beside, mpps, gaps: { p50, p99, p999, p9999, max }, longest, offCpu, collections }) => [
+      beside,
+      mpps.toFixed(2),
+      ...[p50, p99, p999, p9999, max].map((nanoseconds) => (nanoseconds / 1000).toFixed(1)),
+      longest?.cause ?? '',
+      offCpu.toFixed(0),
+      collections,
+    ]),
+  );
+  return rows;
+}
+
 if (options.help) {
   console.log(`usage: npm run bench [-- --quick] [--json] [--only ${PARTS.join()}]`);
 } else {
@@ -162,6 +184,7 @@ if (options.help) {
     ...(parts.includes('adaptive') ? { adaptive: await adaptive() } : {}),
     ...(parts.includes('rings') ? { rings: await rings() } : {}),
     ...(parts.includes('scaling') ? { scaling: await scaling() } : {}),
+    ...(parts.includes('gaps') ? { gaps: await gaps() } : {}),
   };
   if (options.json) console.log(JSON.stringify({ node: process.version, ...report }));
 }
