@@ -33,6 +33,8 @@ const OVERLAP = 2 ** 20;
 const NO_BORDER = 2 ** 31;
 const LARGEST_ADDRESS = 2 ** 52;
 const MAXIMUM_MAPPINGS = 4096;
+/** Bytes that one client may have mapped. Each chunk takes milliseconds, in which nobody is served; files may be mere holes. */
+const MAXIMUM_MAPPED = 2 ** 38;
 
 export class ClientMemory {
   readonly #regions: DmaRegions;
@@ -53,7 +55,9 @@ export class ClientMemory {
     const { address, size, flags } = mapping;
     const writable = (flags & DMA_WRITABLE) !== 0;
     // What the device must not write cannot be mapped: JavaScript knows no read-only memory.
-    const chunks = descriptor !== undefined && writable ? mapChunks(mapping, descriptor) : new Map();
+    const mappable = descriptor !== undefined && writable;
+    if (mappable) this.#checkRoom(mapping);
+    const chunks = mappable ? mapChunks(mapping, descriptor) : new Map();
     for (const [at, memory] of chunks) this.#regions.add(at, memory, memory.byteLength, NO_BORDER);
     if (chunks.size === 0) this.#unmapped.add({ address, size, writable });
     this.#mapped.set(address, { address, size, chunks });
@@ -103,8 +107,18 @@ export class ClientMemory {
     }
   }
 
+  #checkRoom(mapping: ClientMapping): void {
+    let left = MAXIMUM_MAPPED;
+    for (const { size, chunks } of this.#mapped.values()) if (chunks.size > 0) left -= size;
+    if (mapping.size <= left) return;
+    throw new Refusal(
+      'ENOSPC',
+      `${describe(mapping)}: ${left} of ${MAXIMUM_MAPPED} are left for memory that is mapped`,
+    );
+  }
+
   #check({ address, size }: ClientMapping): void {
-    const where = `DMA_MAP of ${size} bytes at 0x${address.toString(16)}`;
+    const where = describe({ address, size });
     if (size === 0 || address + size > LARGEST_ADDRESS) throw new Refusal('EINVAL', `${where}: out of range`);
     if (this.#mapped.size >= MAXIMUM_MAPPINGS) throw new Refusal('ENOSPC', `${where}: ${MAXIMUM_MAPPINGS} are there`);
     for (const other of this.#mapped.values()) {
@@ -128,7 +142,11 @@ function mapChunks({ address, size, offset }: ClientMapping, descriptor: number)
   } catch (error) {
     for (const memory of chunks.values()) addon().munmap(memory);
     if (systemErrorCode(error) === 'EACCES') return new Map();
-    throw new Refusal('EINVAL', `DMA_MAP of ${size} bytes at 0x${address.toString(16)}: ${errorMessage(error)}`);
+    throw new Refusal('EINVAL', `${describe({ address, size })}: ${errorMessage(error)}`);
   }
   return chunks;
+}
+
+function describe({ address, size }: Pick<ClientMapping, 'address' | 'size'>): string {
+  return `DMA_MAP of ${size} bytes at 0x${address.toString(16)}`;
 }

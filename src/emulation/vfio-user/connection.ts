@@ -11,6 +11,7 @@ import {
   FLAG_ERROR,
   FLAG_NO_REPLY,
   FLAG_TYPE,
+  HEADER_BYTES,
   malformed,
   TYPE_REPLY,
 } from '../../pci/vfio-user/protocol.ts';
@@ -21,8 +22,8 @@ import type { ServedDevice } from './served-device.ts';
 
 /** Messages handled before the device gets to work again. */
 const BURST = 64;
-/** Writes that may come while the server waits for memory. */
-const MAXIMUM_DEFERRED = 1 << 16;
+/** Bytes of requests that may wait while the server waits for memory: some 100,000 writes. */
+const MAXIMUM_DEFERRED = 1 << 22;
 /** How long a client may take to deliver its own memory. QEMU itself waits as long for others. */
 const PATIENCE_MILLISECONDS = 5000;
 
@@ -53,6 +54,7 @@ export class Connection implements MemoryMessages {
    * no memory, so that both would wait for each other.
    */
   readonly #deferred: (() => void)[] = [];
+  #deferredBytes = 0;
 
   /** `socket`: a connected one, closed with this. */
   constructor(socket: number, device: ServedDevice, { warn, wait, passTime = () => {} }: ConnectionOptions) {
@@ -148,9 +150,7 @@ export class Connection implements MemoryMessages {
       }
       this.#greeted = true;
       if (wantsReply) this.#socket.reply(message, reply, descriptors);
-      if (this.#deferred.length >= MAXIMUM_DEFERRED)
-        throw malformed('the client writes on instead of delivering memory');
-      if (afterwards) this.#deferred.push(afterwards);
+      if (afterwards) this.#defer(afterwards, message);
       if (this.#asked.size === 0) this.#settle();
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -159,8 +159,15 @@ export class Connection implements MemoryMessages {
     }
   }
 
+  #defer(action: () => void, { payloadBytes }: Message): void {
+    this.#deferredBytes += HEADER_BYTES + payloadBytes;
+    if (this.#deferredBytes > MAXIMUM_DEFERRED) throw malformed('the client writes on instead of delivering memory');
+    this.#deferred.push(action);
+  }
+
   /** Does what was put off. */
   #settle(): void {
+    this.#deferredBytes = 0;
     for (let action = this.#deferred.shift(); action; action = this.#deferred.shift()) action();
     this.#device.interrupts.announce();
   }

@@ -137,8 +137,13 @@ export class VfioUserClient {
     if (this.#closed) return;
     this.#connected(() => {
       for (let message = this.#receive(); message; message = this.#receive()) {
-        if (!isReply(message)) this.#answer(message);
-        else this.#early = { ...message, payload: message.payload.slice() };
+        if (!isReply(message)) {
+          this.#answer(message);
+          continue;
+        }
+        // One call waits at most: of two replies, one is to nothing.
+        if (this.#early) closeDescriptors(this.#early.descriptors);
+        this.#early = { ...message, payload: message.payload.slice() };
       }
     });
   }
@@ -163,12 +168,15 @@ export class VfioUserClient {
     for (;;) {
       const message = this.#early ?? this.#receive();
       this.#early = undefined;
-      if (message === undefined) {
-        if (performance.now() > deadline) throw unanswered(command);
-        this.#wait();
-      } else if (!isReply(message)) this.#answer(message);
-      else if (message.id === id) return this.#accepted(message, decode);
-      else closeDescriptors(message.descriptors);
+      if (message?.id === id && isReply(message)) return this.#accepted(message, decode);
+      // Also a server that never stops talking has not answered.
+      if (performance.now() > deadline) {
+        closeDescriptors(message?.descriptors ?? []);
+        throw unanswered(command);
+      }
+      if (message === undefined) this.#wait();
+      else if (isReply(message)) closeDescriptors(message.descriptors);
+      else this.#answer(message);
     }
   }
 

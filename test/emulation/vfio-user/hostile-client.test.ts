@@ -13,7 +13,7 @@ import {
   regionAccess,
   regionInfo,
 } from '../../../src/pci/vfio-user/payloads.ts';
-import { COMMAND, encodeMessage } from '../../../src/pci/vfio-user/protocol.ts';
+import { COMMAND, encodeMessage, FLAG_NO_REPLY } from '../../../src/pci/vfio-user/protocol.ts';
 import { encodeVersion } from '../../../src/pci/vfio-user/version.ts';
 import { mappingsOf, openDescriptors } from '../../support/process.ts';
 import { eventfd, Lab, openServerEnd, servedIxgbe, servedVirtio, serverEnd, sharedMemory } from './lab.ts';
@@ -129,6 +129,21 @@ describe('a client that breaks the protocol', () => {
     expect(connection.read(0x1000, 16)).toBeUndefined();
     expect(connection.ended).toBeTypeOf('string');
     expect(connection.read(0x1000, 16)).toBeUndefined();
+  });
+
+  it('that writes on and on instead of delivering memory fills none of the server', () => {
+    const writes = Array.from({ length: 1000 }, () => ({ offset: 0x5400, region: 0, data: new Uint8Array(4) }));
+    const write = message(COMMAND.WRITE_MULTI, encodeWriteMulti(writes), FLAG_NO_REPLY);
+    let sent = 0;
+    const { connection, socket } = serverEnd(servedIxgbe(), () => {
+      sent += native.sendmsg(socket, write, []);
+    });
+    onTestFinished(() => native.close(socket));
+    native.sendmsg(socket, hello[0], []);
+    connection.poll();
+    expect(connection.read(0x1000, 16)).toBeUndefined();
+    expect(connection.ended).toBe('the client writes on instead of delivering memory');
+    expect(sent).toBeLessThan(2 ** 23);
   });
 });
 

@@ -1,7 +1,9 @@
+import { ftruncateSync } from 'node:fs';
 import { constants } from 'node:os';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
 import { ServedDevice } from '../../../src/emulation/vfio-user/index.ts';
+import { addon } from '../../../src/native/addon.ts';
 import { PCI_COMMAND, PCI_COMMAND_BUS_MASTER, PCI_COMMAND_MEMORY } from '../../../src/pci/pci-device.ts';
 import {
   DMA_READABLE,
@@ -27,7 +29,7 @@ import { RINGS_BYTES, ServedRings } from './served-rings.ts';
 const CAUSE = ixgbe.EICR.bits.LSC.mask;
 const refused = (errno: number) =>
   expect.objectContaining({ code: 'ERR_SYSTEM', message: expect.stringContaining(`errno ${errno}`) });
-const { EINVAL, EEXIST, ENOTSUP } = constants.errno;
+const { EINVAL, EEXIST, ENOSPC, ENOTSUP } = constants.errno;
 
 describe('a served device', () => {
   it('says what it has', () => {
@@ -375,6 +377,19 @@ describe('memory of a client', () => {
     expect(() => lab.unmap(0x2000, 0x8000)).toThrow(refused(EINVAL));
     lab.unmap(0x1000, 0x2000);
     expect(openDescriptors()).toBe(before + 1);
+  });
+
+  it('is refused where there is more of it than can be mapped while others wait', () => {
+    const lab = new Lab();
+    const descriptor = addon().memfdCreate('test-holes', addon().constants.MFD_CLOEXEC);
+    onTestFinished(() => addon().close(descriptor));
+    const gibibyte = 2 ** 30;
+    ftruncateSync(descriptor, 257 * gibibyte);
+    lab.map(0, gibibyte, descriptor);
+    expect(() => lab.map(gibibyte, 256 * gibibyte, descriptor)).toThrow(refused(ENOSPC));
+    expect(lab.warnings.at(-1)).toMatch(/ 273804165120 of 274877906944 are left/);
+    lab.unmap(0, gibibyte);
+    expect(mappingsOf('memfd:test-holes')).toBe(0);
   });
 
   it('is gone with the client, and so is what the client did to the device', () => {

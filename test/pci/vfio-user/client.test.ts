@@ -37,7 +37,7 @@ function reply(id: number, command: number, errno = 0, payload = NOTHING): Uint8
   return encodeMessage({ id, command, flags, error: errno }, payload);
 }
 
-const greeted: Said = [reply(0, COMMAND.VERSION, 0, version)];
+const greeted: readonly [bytes: Uint8Array] = [reply(0, COMMAND.VERSION, 0, version)];
 const reset = (client: VfioUserClient) => () => client.call(COMMAND.RESET, NOTHING);
 
 describe('a client', () => {
@@ -64,6 +64,32 @@ describe('a client', () => {
     const silence = { code: 'ERR_DEVICE_GONE', message: 'nic: the connection is lost: no answer to RESET for 5000 ms' };
     expect(reset(client)).toThrow(expect.objectContaining(silence));
     expect(client.loss).toMatchObject(silence);
+  });
+
+  it('does not wait for ever for a server that says other things all the time', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const [near, far] = native.socketPair(SOCK_STREAM | SOCK_NONBLOCK);
+    onTestFinished(() => native.close(far));
+    native.sendmsg(far, greeted[0], []);
+    const request = encodeMessage(
+      { id: 9, command: COMMAND.DMA_READ, flags: 0, error: 0 },
+      dmaAccess.encode({ count: 4 }),
+    );
+    let asked = 0;
+    // Each answer to the server has it ask again: there always is a message to be read.
+    const memory = {
+      range: () => {
+        vi.advanceTimersByTime(100);
+        if (++asked < 200) native.sendmsg(far, request, []);
+        return undefined;
+      },
+    };
+    const client = new VfioUserClient('nic', near, { memory });
+    onTestFinished(() => client.close());
+    native.sendmsg(far, request, []);
+    expect(reset(client)).toThrow(/no answer to RESET for 5000 ms$/);
+    expect(asked).toBeLessThan(60);
   });
 
   it.each<[string, Said[]]>([
@@ -121,5 +147,19 @@ describe('a client', () => {
     client.close();
     expect(openDescriptors()).toBe(before);
     native.close(event);
+  });
+
+  it('keeps no descriptor of replies to nothing, however many come between two calls', () => {
+    const [near, far] = native.socketPair(SOCK_STREAM | SOCK_NONBLOCK);
+    onTestFinished(() => native.close(far));
+    native.sendmsg(far, greeted[0], []);
+    const client = new VfioUserClient('nic', near);
+    const event = native.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    onTestFinished(() => native.close(event));
+    const before = openDescriptors();
+    for (let i = 0; i < 3; i++) native.sendmsg(far, reply(77, COMMAND.RESET), [event]);
+    client.serve();
+    client.close();
+    expect(openDescriptors()).toBe(before - 1);
   });
 });
