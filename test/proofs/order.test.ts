@@ -11,6 +11,8 @@ const PACKETS = Number(process.env.IXY_ORDER_PACKETS ?? 200_000);
 const FLOWS = 1000;
 const WORKERS = 4;
 const BURST = 64;
+/** Enough for most bursts to have several of a flow, and for rows to begin in one burst and end in the next. */
+const IN_A_ROW = 12;
 /** Frames under way at most, and transmit rings and a receive ring at the end that hold more. */
 const WINDOW = 2048;
 const RING = 4096;
@@ -44,7 +46,7 @@ test(`${PACKETS} packets of ${FLOWS} flows keep their order through ${WORKERS} w
   const over = new AbortController();
   const ended = loops.run(over.signal);
 
-  const traffic = new FlowTraffic({ rx: sink.rx, tx: source.tx }, FLOWS, { burst: BURST });
+  const traffic = new FlowTraffic({ rx: sink.rx, tx: source.tx }, FLOWS, { burst: BURST, inARow: IN_A_ROW });
   const send = (): void => {
     for (; sent < PACKETS && traffic.inFlight + BURST <= WINDOW; sent += BURST) {
       traffic.send(0, Math.min(BURST, PACKETS - sent));

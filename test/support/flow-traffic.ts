@@ -17,6 +17,8 @@ export interface FlowTrafficOptions {
   readonly frame?: number;
   /** Frames of a burst. Default 16. */
   readonly burst?: number;
+  /** Frames of a flow, one behind the other, before the next flow has its turn. Default 1. */
+  readonly inARow?: number;
   /** What this thread has to do beside, each time it looks for frames. */
   readonly others?: () => void;
 }
@@ -39,15 +41,17 @@ export class FlowTraffic {
   readonly #tx: TxQueue;
   readonly #batch: PacketBatch;
   readonly #frame: number;
+  readonly #inARow: number;
   readonly #others: () => void;
   readonly #byMark = new Int32Array(256);
   readonly #expected = Buffer.alloc(HEAD_BYTES);
-  #flow = 0;
+  /** Frames sent so far. */
+  #frames = 0;
 
   constructor(
     { rx, tx }: { readonly rx: readonly RxQueue[]; readonly tx: readonly TxQueue[] },
     flows: number,
-    { frame = HEAD_BYTES, burst = 16, others = () => {} }: FlowTrafficOptions = {},
+    { frame = HEAD_BYTES, burst = 16, inARow = 1, others = () => {} }: FlowTrafficOptions = {},
   ) {
     this.flows = flows;
     this.sent = new Int32Array(flows);
@@ -57,6 +61,7 @@ export class FlowTraffic {
     this.#tx = tx[0];
     this.#batch = new PacketBatch(burst);
     this.#frame = frame;
+    this.#inARow = inARow;
     this.#others = others;
   }
 
@@ -71,8 +76,7 @@ export class FlowTraffic {
     const batch = this.#batch;
     batch.allocate(pool, count);
     for (let i = 0; i < batch.length; i++) {
-      const flow = this.#flow;
-      this.#flow = (flow + 1) % this.flows;
+      const flow = Math.floor(this.#frames++ / this.#inARow) % this.flows;
       this.inFlight++;
       lengthen(pool, batch.packets[i], this.#frame);
       writeHead(headOf(pool, batch.packets[i]), this.#frame, flow, this.sent[flow]++, order);
