@@ -4,11 +4,10 @@
  */
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { extract } from '../../datasheet/registers.ts';
-import { PCI_COMMAND, PCI_COMMAND_INTX_DISABLE } from '../../pci/pci-device.ts';
 import type { MsixTable } from '../msix-table.ts';
 import { MICROSECOND } from '../timers.ts';
-import { CAPABILITIES } from './config.ts';
 import type { ModelContext } from './context.ts';
+import { InterruptLine } from './interrupt-line.ts';
 
 const VECTORS = 64;
 const QUEUES = 128;
@@ -21,12 +20,6 @@ const NO_VECTOR = -1;
 const TICK = 2 * MICROSECOND;
 const SLOW_TICK = 10 * TICK;
 const COUNTER_UNIT = 4;
-
-/** Says in configuration space that a cause waits, be the line permitted or not (PCI 3.0, section 6.2.3). */
-const PCI_STATUS = 0x06;
-const STATUS_INTERRUPT = 1 << 3;
-/** In message control, the upper half of the capability's first word. */
-const MSI_ENABLE = 1 << 16;
 
 const { GPIE, EIMS_EXT, EIAM_EXT, EIAM, EIAC, EITR, IVAR, IVAR_MISC } = ixgbe;
 
@@ -47,21 +40,14 @@ export class Interrupts {
   readonly #quietUntil = new Float64Array(VECTORS);
   /** When what is held back comes up again; Infinity while nothing is. */
   #wakeAt = Number.POSITIVE_INFINITY;
-  /** Whether configuration space lets the line rise. */
-  #linePermitted = true;
-  /** Whether MSI takes the place of the line: its message needs no permission. */
-  #msi = false;
+  readonly #line: InterruptLine;
 
   constructor(context: ModelContext, msix: MsixTable) {
     this.#context = context;
     this.msix = msix;
     this.msix.onMessage = (vector) => this.onInterrupt(vector);
-    const { registers, config } = context;
-    config.onRead = (offset, length) => {
-      if (offset > PCI_STATUS || offset + length <= PCI_STATUS) return;
-      const others = (config.load32(PCI_COMMAND) >>> 16) & ~STATUS_INTERRUPT;
-      config.store(PCI_STATUS, 2, this.#wantsLine ? others | STATUS_INTERRUPT : others);
-    };
+    this.#line = new InterruptLine(context.config, () => this.#wantsLine);
+    const { registers } = context;
     registers.onRead(ixgbe.EICR, () => this.#readCauses());
     registers.onWrite(ixgbe.EICR, (_value, _before, _i, written) =>
       this.#quietly(() => {
@@ -97,7 +83,7 @@ export class Interrupts {
 
   /** Whether the interrupt line is up: a cause that is enabled, no messages, and permission. */
   get lineAsserted(): boolean {
-    return this.#linePermitted && this.#wantsLine;
+    return this.#line.permitted && this.#wantsLine;
   }
 
   /** Whether any cause is enabled. */
@@ -118,10 +104,10 @@ export class Interrupts {
 
   /** Software may have permitted the line, or forbidden it. One that is permitted again tells of what still waits. */
   configWritten(): void {
-    const permitted = (this.#context.config.load32(PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE) === 0;
-    if (permitted && !this.#linePermitted) for (let i = 0; i < 3; i++) this.#unsent[i] |= this.#causes[i];
-    this.#linePermitted = permitted;
-    this.#msi = (this.#context.config.load32(CAPABILITIES.msi) & MSI_ENABLE) !== 0;
+    const line = this.#line;
+    const before = line.permitted;
+    line.configWritten();
+    if (line.permitted && !before) for (let i = 0; i < 3; i++) this.#unsent[i] |= this.#causes[i];
   }
 
   /** Whether the moderation of a transmit queue's vector is over: what the queue holds back is due. */
@@ -158,13 +144,13 @@ export class Interrupts {
 
   /** The interrupt line, or MSI: causes that are masked stay to be told of when they are not any more. */
   #pullLine(): void {
-    if (!(this.#linePermitted || this.#msi) || !this.#allowed(0)) return;
+    if (!(this.#line.permitted || this.#line.replaced) || !this.#allowed(0)) return;
     for (let word = 0; word < 3; word++) this.#unsent[word] &= ~this.#mask[word];
     this.onInterrupt(0);
   }
 
   get #wantsLine(): boolean {
-    if (this.msix.enabled || this.#msi) return false;
+    if (this.msix.enabled || this.#line.replaced) return false;
     const [low, high, other] = this.#causes;
     return ((low & this.#mask[0]) | (high & this.#mask[1]) | (other & this.#mask[2])) !== 0;
   }

@@ -29,6 +29,7 @@ import { mediumOf } from './link/medium.ts';
 import { connectSfpCage } from './link/sfp-cage.ts';
 import type { SfpKind } from './link/sfp-module.ts';
 import { Receive } from './receive/receive.ts';
+import { registerWatcher } from './register-watcher.ts';
 import { IXGBE_RULES, type IxgbeRule } from './rules.ts';
 import { Statistics } from './statistics.ts';
 import { SystemTime } from './time/system-time.ts';
@@ -94,13 +95,8 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
     ]);
     this.config = ixgbeConfigSpace({ vendorId: INTEL, deviceId, mac, port, messages });
     this.#judge = new Judge(IXGBE_RULES, this.#timers, strict);
-    this.#registers = new RegisterSpace(BAR0_SIZE, ixgbe as Readonly<Record<string, Register>>, {
-      unknownRegister: (offset, write) =>
-        this.#judge.record('register.unknown', { register: hexadecimal(offset), found: write ? 'write' : 'read' }),
-      readOnlyWritten: (register, queue, value) =>
-        this.#judge.record('register.read-only', { register, queue, found: hexadecimal(value >>> 0) }),
-      writeOnlyRead: (register) => this.#judge.record('register.write-only', { register }),
-    });
+    const table = ixgbe as Readonly<Record<string, Register>>;
+    this.#registers = new RegisterSpace(BAR0_SIZE, table, registerWatcher(this.#judge));
     this.#port = port;
     const context: ModelContext = {
       registers: this.#registers,
@@ -301,7 +297,3 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
 
 /** How long the device has had power before anybody looks at it. */
 const POWER_UP_TIME = 1e9;
-
-function hexadecimal(value: number): string {
-  return `0x${value.toString(16)}`;
-}
