@@ -84,6 +84,34 @@ export class Connection implements MemoryMessages {
   }
 
   read(address: number, length: number): Uint8Array | undefined {
+    const most = this.#device.maximumTransfer;
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length; at += most) {
+      const part = this.#fetch(address + at, Math.min(most, length - at));
+      if (!part) return undefined;
+      bytes.set(part, at);
+    }
+    return bytes;
+  }
+
+  write(address: number, bytes: Uint8Array): void {
+    const most = this.#device.maximumTransfer;
+    for (let at = 0; at < bytes.length; at += most) {
+      const part = bytes.subarray(at, at + most);
+      this.#ask(COMMAND.DMA_WRITE, dmaAccess.encode({ address: address + at, count: part.length }, part));
+    }
+  }
+
+  /** Takes from the device what is the client's, and resets it. Idempotent. */
+  close(): void {
+    this.#end('closed by the server');
+    if (this.#device.messages !== this) return;
+    this.#device.release();
+    addon().close(this.#epoll);
+    this.#socket.close();
+  }
+
+  #fetch(address: number, length: number): Uint8Array | undefined {
     const payload = this.#ask(COMMAND.DMA_READ, dmaAccess.encode({ address, count: length }));
     if (!payload) return undefined;
     try {
@@ -94,19 +122,6 @@ export class Connection implements MemoryMessages {
       this.#end(errorMessage(error));
       return undefined;
     }
-  }
-
-  write(address: number, bytes: Uint8Array): void {
-    this.#ask(COMMAND.DMA_WRITE, dmaAccess.encode({ address, count: bytes.length }, bytes));
-  }
-
-  /** Takes from the device what is the client's, and resets it. Idempotent. */
-  close(): void {
-    this.#end('closed by the server');
-    if (this.#device.messages !== this) return;
-    this.#device.release();
-    addon().close(this.#epoll);
-    this.#socket.close();
   }
 
   /** Handles a message if one has come; whether it did. */

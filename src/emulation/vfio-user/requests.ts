@@ -26,6 +26,8 @@ import type { ServedDevice } from './served-device.ts';
 
 /** Descriptors taken with one message; QEMU takes a server that announces more for broken. */
 export const MAXIMUM_DESCRIPTORS = 16;
+/** Clients whose memory comes in smaller pieces would keep their server busy with nothing else. */
+const SMALLEST_TRANSFER = 4096;
 
 export interface Answer {
   readonly reply: Uint8Array;
@@ -65,9 +67,12 @@ export function answer(device: ServedDevice, { command, payload, descriptors }: 
 }
 
 function greet(device: ServedDevice, payload: Uint8Array): Answer {
-  const { major, minor, doorbells } = decodeVersion(payload);
+  const { major, minor, doorbells, maximumTransfer } = decodeVersion(payload);
   if (major !== MAJOR)
     throw new Refusal('EINVAL', `version ${major}.${minor} of the protocol; ${MAJOR}.${MINOR} is spoken`);
+  if (maximumTransfer < SMALLEST_TRANSFER)
+    throw new Refusal('EINVAL', `transfers of up to ${maximumTransfer} bytes; ${SMALLEST_TRANSFER} are needed`);
+  device.maximumTransfer = Math.min(maximumTransfer, MAXIMUM_TRANSFER);
   if (doorbells) device.doorbells.share();
   const limits = { maximumDescriptors: MAXIMUM_DESCRIPTORS, maximumTransfer: MAXIMUM_TRANSFER };
   return { reply: encodeVersion({ major, minor: Math.min(minor, MINOR), doorbells, ...limits }) };

@@ -1,4 +1,5 @@
 /** A device model as a client sees it: its regions, its interrupts, the memory that it may reach, and its time. */
+import { MAXIMUM_TRANSFER } from '../../pci/vfio-user/protocol.ts';
 import type { DeviceModel } from '../device-model.ts';
 import { DmaRegions } from '../dma-regions.ts';
 import { createModel, type ModelKind, type ModelOptions } from '../models.ts';
@@ -19,6 +20,8 @@ export class ServedDevice {
   readonly doorbells: DoorbellMemory;
   /** The client that is there, for memory that came without a descriptor. */
   messages: MemoryMessages | undefined;
+  /** Bytes that it takes in one transfer. */
+  maximumTransfer = MAXIMUM_TRANSFER;
   /** How many calls of the model are under way: more than one, if messages are handled while it waits for memory. */
   #working = 0;
   #resetDue = false;
@@ -77,6 +80,7 @@ export class ServedDevice {
   /** The client is gone, and everything that was its. */
   release(): void {
     this.messages = undefined;
+    this.maximumTransfer = MAXIMUM_TRANSFER;
     this.memory.clear();
     this.interrupts.clear();
     this.doorbells.release();

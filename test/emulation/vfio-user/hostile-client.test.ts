@@ -54,6 +54,37 @@ describe('a client that breaks the protocol', () => {
     expect(fate([message(COMMAND.VERSION, other)], hello, [message(COMMAND.RESET, NOTHING)])).toBeUndefined();
   });
 
+  it('may say how much it takes at once, but not next to nothing', () => {
+    const asks = (maximumTransfer: number): number[] => {
+      const device = servedIxgbe();
+      const asked: number[] = [];
+      const request = new Uint8Array(64);
+      const { connection, socket, warnings } = serverEnd(device, () => {
+        if (native.read(socket, request, 0, 64) < 32) return;
+        const [id, command] = new Uint16Array(request.buffer);
+        const { address, count } = dmaAccess.decode(request.subarray(16, 32));
+        asked.push(count);
+        native.sendmsg(
+          socket,
+          message(command, dmaAccess.encode({ address, count }, new Uint8Array(count)), 1, id),
+          [],
+        );
+      });
+      onTestFinished(() => native.close(socket));
+      native.sendmsg(
+        socket,
+        message(COMMAND.VERSION, encodeVersion({ ...version, maximumTransfer, doorbells: false })),
+        [],
+      );
+      connection.poll();
+      while (native.read(socket, new Uint8Array(4096), 0, 4096) > 0);
+      if (warnings.length === 0) expect(connection.read(0x1000, 10_000)).toHaveLength(10_000);
+      return asked;
+    };
+    expect(asks(4096)).toEqual([4096, 4096, 1808]);
+    expect(asks(4095)).toEqual([]);
+  });
+
   it('ends by lengths that do not fit', () => {
     expect(fate(hello, [message(COMMAND.DMA_MAP, new Uint8Array(31))])).toBe(
       'DMA_MAP: the payload has 32 bytes, found 31',
