@@ -33,6 +33,7 @@ export interface InterruptRequest {
 const NONE = -1;
 const INTERRUPT_PIN = 0x3c;
 const MSI_CAPABILITY_ID = 0x05;
+const MSI_ENABLE = 1;
 const EVENTFD = 'anon_inode:[eventfd]';
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
 
@@ -43,6 +44,8 @@ export class InterruptEvents {
   onInterrupt: (vector: number) => void = () => {};
   readonly #model: DeviceModel;
   readonly #capability: MsixCapability | undefined;
+  /** Offset of MSI's message control. */
+  readonly #msiControl: number | undefined;
   /** Eventfds by vector, for each kind of interrupt that the device has; `NONE` where there is none. */
   readonly #events: ReadonlyMap<number, Int32Array>;
   /** What is to be announced, by its eventfd. */
@@ -53,9 +56,11 @@ export class InterruptEvents {
     this.#model = model;
     const { config } = model;
     this.#capability = msixCapability(config);
+    const msi = findCapability(config, MSI_CAPABILITY_ID);
+    this.#msiControl = msi === undefined ? undefined : msi + 2;
     this.#events = new Map([
       [IRQ.intx, events((config.load32(INTERRUPT_PIN) >>> 8) & 0xff ? 1 : 0)],
-      [IRQ.msi, events(findCapability(config, MSI_CAPABILITY_ID) === undefined ? 0 : 1)],
+      [IRQ.msi, events(msi === undefined ? 0 : 1)],
       [IRQ.msix, events(this.#capability?.vectors ?? 0)],
     ]);
     model.onInterrupt = (vector) => this.#interrupt(vector);
@@ -163,9 +168,8 @@ export class InterruptEvents {
     this.#close(all[vector]);
     all[vector] = event;
     if (index === IRQ.intx) this.#unmaskLine();
-    if (index !== IRQ.msix) return;
-    if (event !== NONE) this.#enableMsix(true);
-    this.#maskMsix(vector, event === NONE);
+    if (event !== NONE) this.#enable(index, true);
+    if (index === IRQ.msix) this.#maskMsix(vector, event === NONE);
   }
 
   #disable(index: number): void {
@@ -176,7 +180,7 @@ export class InterruptEvents {
       this.#close(event);
       if (index === IRQ.msix) this.#maskMsix(vector, true);
     }
-    if (index === IRQ.msix) this.#enableMsix(false);
+    this.#enable(index, false);
   }
 
   #close(event: number): void {
@@ -207,12 +211,17 @@ export class InterruptEvents {
     if (capability) maskMsixVector(this.#model, capability, vector, masked);
   }
 
-  #enableMsix(enabled: boolean): void {
-    const capability = this.#capability;
-    if (!capability) return;
+  /** As with the kernel's VFIO, who asks for messages need not enable them in configuration space as well. */
+  #enable(index: number, enabled: boolean): void {
+    if (index === IRQ.msix) this.#setBit(this.#capability?.control, MSIX_ENABLE, enabled);
+    if (index === IRQ.msi) this.#setBit(this.#msiControl, MSI_ENABLE, enabled);
+  }
+
+  #setBit(control: number | undefined, bit: number, set: boolean): void {
+    if (control === undefined) return;
     const { config } = this.#model;
-    const others = config.read16(capability.control) & ~MSIX_ENABLE;
-    config.write16(capability.control, enabled ? others | MSIX_ENABLE : others);
+    const others = config.read16(control) & ~bit;
+    config.write16(control, set ? others | bit : others);
   }
 }
 

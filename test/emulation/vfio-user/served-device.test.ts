@@ -4,7 +4,12 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
 import { ServedDevice } from '../../../src/emulation/vfio-user/index.ts';
 import { addon } from '../../../src/native/addon.ts';
-import { PCI_COMMAND, PCI_COMMAND_BUS_MASTER, PCI_COMMAND_MEMORY } from '../../../src/pci/pci-device.ts';
+import {
+  PCI_COMMAND,
+  PCI_COMMAND_BUS_MASTER,
+  PCI_COMMAND_INTX_DISABLE,
+  PCI_COMMAND_MEMORY,
+} from '../../../src/pci/pci-device.ts';
 import {
   DMA_READABLE,
   deviceInfo,
@@ -27,6 +32,7 @@ import { eventfd, fired, Lab, sharedMemory } from './lab.ts';
 import { RINGS_BYTES, ServedRings } from './served-rings.ts';
 
 const CAUSE = ixgbe.EICR.bits.LSC.mask;
+const MSI_CONTROL = 0x52;
 const refused = (errno: number) =>
   expect.objectContaining({ code: 'ERR_SYSTEM', message: expect.stringContaining(`errno ${errno}`) });
 const { EINVAL, EEXIST, ENOSPC, ENOTSUP } = constants.errno;
@@ -234,6 +240,19 @@ describe('interrupts of a served device', () => {
     cause(lab);
     expect(fired(event)).toBe(1);
     expect(() => lab.setInterrupts(IRQ.msix, 0, [event])).toThrow(refused(EINVAL));
+  });
+
+  it('come by MSI to clients that forbid the line, and leave configuration space alone', () => {
+    const lab = new Lab({ device: ServedDevice.create('ixgbe', { messages: 'msi' }) });
+    const event = eventfd();
+    lab.setInterrupts(IRQ.msi, 0, [event]);
+    allow(lab);
+    lab.write(REGION.config, PCI_COMMAND + 1, new Uint8Array([PCI_COMMAND_INTX_DISABLE >>> 8]));
+    cause(lab);
+    expect(fired(event)).toBe(1);
+    expect(lab.read(REGION.config, MSI_CONTROL, 1)[0] & 1).toBe(1);
+    lab.disableInterrupts(IRQ.msi);
+    expect(lab.read(REGION.config, MSI_CONTROL, 1)[0] & 1).toBe(0);
   });
 
   it('can be triggered by hand', () => {
