@@ -35,6 +35,8 @@ export class FlowTraffic {
   lost = 0;
   changed = 0;
   received = 0;
+  /** Frames sent so far, over all flows. */
+  frames = 0;
   /** Frames sent that have not come yet, and are not given up. */
   inFlight = 0;
   readonly #rx: RxQueue;
@@ -45,8 +47,6 @@ export class FlowTraffic {
   readonly #others: () => void;
   readonly #byMark = new Int32Array(256);
   readonly #expected = Buffer.alloc(HEAD_BYTES);
-  /** Frames sent so far. */
-  #frames = 0;
 
   constructor(
     { rx, tx }: { readonly rx: readonly RxQueue[]; readonly tx: readonly TxQueue[] },
@@ -70,13 +70,13 @@ export class FlowTraffic {
     return this.#byMark[mark];
   }
 
-  /** A burst of `count` frames, of the flows in turn. `order`: a word to whoever gets them. */
+  /** A burst of `count` frames, or as many as the pool has, of the flows in turn. `order`: a word to whoever gets them. */
   send(order = 0, count = this.#batch.capacity): void {
     const { pool } = this.#rx;
     const batch = this.#batch;
     batch.allocate(pool, count);
     for (let i = 0; i < batch.length; i++) {
-      const flow = Math.floor(this.#frames++ / this.#inARow) % this.flows;
+      const flow = Math.floor(this.frames++ / this.#inARow) % this.flows;
       this.inFlight++;
       lengthen(pool, batch.packets[i], this.#frame);
       writeHead(headOf(pool, batch.packets[i]), this.#frame, flow, this.sent[flow]++, order);
