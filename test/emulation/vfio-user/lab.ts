@@ -1,6 +1,6 @@
 /** A served device and its client in one thread: the server works whenever the client waits. */
 import { ftruncateSync } from 'node:fs';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { Connection } from '../../../src/emulation/vfio-user/connection.ts';
 import { ServedDevice } from '../../../src/emulation/vfio-user/index.ts';
 import { LoopbackWire } from '../../../src/emulation/wires/loopback.ts';
@@ -157,4 +157,9 @@ export function fired(event: number): number {
   const counter = new BigUint64Array(1);
   const length = native.read(event, new Uint8Array(counter.buffer), 0, 8);
   return length < 0 ? 0 : Number(counter[0]);
+}
+
+/** What a client throws whose request was refused. */
+export function refused(errno: number): unknown {
+  return expect.objectContaining({ code: 'ERR_SYSTEM', message: expect.stringContaining(`errno ${errno}`) });
 }
