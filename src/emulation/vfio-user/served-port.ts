@@ -52,14 +52,14 @@ export class ServedPort {
     return handled;
   }
 
+  /** Lets time pass for the device, in nanoseconds. */
+  advance(nanoseconds: number): void {
+    this.#guarded(() => this.device.advance(nanoseconds));
+  }
+
   /** Lets the device work; returns the number of frames that moved. */
   step(): number {
-    try {
-      return this.device.step();
-    } catch (error) {
-      this.#disconnect(`the device failed: ${errorMessage(error)}`);
-      return 0;
-    }
+    return this.#guarded(() => this.device.step()) ?? 0;
   }
 
   /** Takes a client that has come. One that comes while another is there is sent away. */
@@ -83,6 +83,16 @@ export class ServedPort {
   close(): void {
     this.#disconnect('the server ends');
     stopListening(this.path, this.#listener);
+  }
+
+  /** A device that fails is nobody else's concern. */
+  #guarded<Result>(action: () => Result): Result | undefined {
+    try {
+      return action();
+    } catch (error) {
+      this.#disconnect(`the device failed: ${errorMessage(error)}`);
+      return undefined;
+    }
   }
 
   #disconnect(reason: string): void {

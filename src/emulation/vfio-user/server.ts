@@ -94,7 +94,7 @@ export class VfioUserServer {
     const now = performance.now();
     const elapsed = (now - this.#lastStep) * NANOSECONDS;
     this.#lastStep = now;
-    for (const { device } of this.ports) device.advance(elapsed);
+    for (const port of this.ports) port.advance(elapsed);
   }
 
   #accept(): void {

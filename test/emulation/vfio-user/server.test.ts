@@ -174,6 +174,20 @@ describe('a server', () => {
     expect(read32(await connect(running), SCRATCH)).toBe(0);
   });
 
+  it('survives a device that fails as time passes, while another one is served', async () => {
+    const devices = [servedIxgbe(), servedIxgbe()];
+    const running = serve(...devices);
+    const [, other] = [await connect(running, 0), await connect(running, 1)];
+    const { advance } = devices[0].model;
+    devices[0].model.advance = () => {
+      devices[0].model.advance = advance;
+      throw new Error('broken');
+    };
+    expect(read32(other, SCRATCH)).toBe(0);
+    expect(running.log.at(-1)).toBe('nic0.sock: the connection has ended: the device failed: broken');
+    expect(running.server.ports.map(({ connected }) => connected)).toEqual([false, true]);
+  });
+
   it('replaces the socket of a server that was killed, and no other file', () => {
     const path = join(temporaryDirectory(), 'socket');
     addon().close(addon().listen(path, 1));
