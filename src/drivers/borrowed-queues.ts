@@ -3,12 +3,11 @@ import { IxyError } from '../errors.ts';
 import type { DmaBlock } from '../memory/dma-heap.ts';
 import type { DmaMemory } from '../memory/dma-memory.ts';
 import { LentDomain } from '../memory/lent-domain.ts';
-import type { PacketPool } from '../memory/packet-pool.ts';
 import { attachMemory } from '../memory/shared-memory.ts';
 import { DescriptorInterrupt } from '../pci/descriptor-interrupt.ts';
 import type { AttachedDevice } from '../pci/device-share.ts';
 import { type CauseSwitch, InterruptLine, QueueInterrupt } from './interrupt-line.ts';
-import type { BorrowedQueues, LentQueues, LentRing } from './loan.ts';
+import type { BorrowedQueues, BorrowTerms, LentQueues, LentRing } from './loan.ts';
 import type { RxInterrupt, RxQueue, TxQueue } from './net-device.ts';
 import { ReleaseStack } from './release-stack.ts';
 
@@ -24,9 +23,11 @@ export class Borrowing {
   readonly domain: LentDomain;
   readonly #acquired: ReleaseStack;
   readonly #rings: readonly DmaMemory[];
+  readonly #onFailed: BorrowTerms['onFailed'];
 
-  constructor(data: LentQueues, pool: PacketPool, device: AttachedDevice, acquired: ReleaseStack) {
+  constructor({ data, pool, device, onFailed }: BorrowTerms, acquired: ReleaseStack) {
     this.data = data;
+    this.#onFailed = onFailed;
     this.device = device;
     this.domain = new LentDomain(pool.memory, data.packets);
     this.#acquired = acquired;
@@ -41,6 +42,11 @@ export class Borrowing {
   blockOf({ memory, offset, bytes }: LentRing): DmaBlock {
     const region = this.#rings[memory];
     return { memory: region, offset, bytes: new Uint8Array(region.buffer, offset, bytes) };
+  }
+
+  /** The device has broken a rule, and the queue that found out has stopped. */
+  fail(what: string): void {
+    this.#onFailed(new IxyError('ERR_DEVICE_FAILED', `${this.data.name}: ${what}`));
   }
 
   /** Has `queue` leave its packets to the lender when the loan ends here. */
@@ -84,18 +90,16 @@ export class Borrowing {
   }
 }
 
-/** Has `make` make the driver's queues over a loan. `device` belongs to the result, also if this throws. */
+/** Has `make` make the driver's queues over a loan. The device belongs to the result, also if this throws. */
 export function borrow(
-  data: LentQueues,
-  pool: PacketPool,
-  device: AttachedDevice,
+  terms: BorrowTerms,
   make: (borrowing: Borrowing) => { readonly rx: readonly RxQueue[]; readonly tx: readonly TxQueue[] },
 ): BorrowedQueues {
   const acquired = new ReleaseStack();
-  acquired.push(() => device.close());
+  acquired.push(() => terms.device.close());
   try {
-    const queues = make(new Borrowing(data, pool, device, acquired));
-    const { name, mac, mtu } = data;
+    const queues = make(new Borrowing(terms, acquired));
+    const { name, mac, mtu } = terms.data;
     return { name, mac, mtu, ...queues, close: () => acquired.release() };
   } catch (error) {
     acquired.release();

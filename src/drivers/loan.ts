@@ -3,6 +3,7 @@
  * pool of its own; when that has ended, in whatever way, they are taken back. What both need lies in shared memory:
  * rings, positions, counters.
  */
+import type { IxyError } from '../errors.ts';
 import type { DmaMemory } from '../memory/dma-memory.ts';
 import type { MemoryPlace } from '../memory/lent-domain.ts';
 import type { PacketPool } from '../memory/packet-pool.ts';
@@ -87,5 +88,15 @@ export interface BorrowedQueues {
   close(): void;
 }
 
-/** A driver's part of `borrowQueues`. `device` belongs to the result. */
-export type Borrow = (data: LentQueues, pool: PacketPool, device: AttachedDevice) => BorrowedQueues;
+/** What queues are borrowed with. */
+export interface BorrowTerms {
+  readonly data: LentQueues;
+  readonly pool: PacketPool;
+  /** Belongs to the borrowed queues. */
+  readonly device: AttachedDevice;
+  /** Told when a queue has found that its device breaks the ring's rules, and has stopped. Called from within a burst. */
+  readonly onFailed: (error: IxyError) => void;
+}
+
+/** A driver's part of `borrowQueues`. */
+export type Borrow = (terms: BorrowTerms) => BorrowedQueues;

@@ -19,7 +19,7 @@ async function run(orders: ThreadOrders): Promise<void> {
   if (core !== undefined) addon().setAffinity([core]);
   const main = await importMain(orders.module);
   const pool = SharedPool.attach(orders.pool);
-  const borrowed = orders.queues.map((lent) => borrowQueues(lent, pool));
+  const borrowed = orders.queues.map((lent) => borrowQueues(lent, pool, die));
   const rings = new RingEnds(orders.rings, pool, memberOf(index));
   const watch = orders.watch && new PollWatch(orders.watch);
   const controller = new AbortController();
@@ -51,6 +51,13 @@ async function importMain(module: string): Promise<WorkerMain> {
   const { default: main } = (await import(module)) as { readonly default?: unknown };
   if (typeof main === 'function') return main as WorkerMain;
   throw new IxyError('ERR_ARGUMENT', `${module} must have a function as its default export, found ${typeof main}`);
+}
+
+/** Ends the thread, but not from within the burst that found the device failed. */
+function die(error: IxyError): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }
 
 /** Waits, and blocks, until the queues have sent what they took. */

@@ -1,5 +1,6 @@
 /** Workers that share NICs and packets. */
 import { EventEmitter } from 'node:events';
+import type { NetDevice } from '../drivers/net-device.ts';
 import { IxyError } from '../errors.ts';
 import type { MultiRingConsumer } from '../memory/multi-producer-ring.ts';
 import type { RingConsumer, RingProducer } from '../memory/packet-ring.ts';
@@ -16,7 +17,7 @@ export interface WorkerGroupEvents {
 const PATIENCE_MILLISECONDS = 2000;
 const DEAF = `it did not end within ${PATIENCE_MILLISECONDS} ms of being asked to; look at context.stopping or context.signal`;
 
-/** What `runWorkers` resolves to. Whoever has it calls `stop` before the NICs are closed. */
+/** What `runWorkers` resolves to. Whoever has it calls `stop`, best before the NICs are closed: it stops as soon as one is. */
 export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
   /** One for each core, and then the helpers. */
   readonly workers: readonly Worker[];
@@ -24,8 +25,9 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
   readonly pool: SharedPool;
   readonly #rings: RingEnds;
   readonly #signal: AbortSignal | undefined;
+  readonly #nics: readonly NetDevice[];
   /** What goes wrong is for whoever calls `stop`, too. */
-  readonly #onAbort = (): void => void this.stop().catch(() => {});
+  readonly #onEnd = (): void => void this.stop().catch(() => {});
   #stopping: Promise<readonly WorkerEnd[]> | undefined;
 
   /** For `runWorkers`. */
@@ -36,11 +38,13 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
     this.pool = plan.pool;
     this.#rings = new RingEnds(plan.rings, plan.pool.view(memberOf('main')), memberOf('main'));
     this.#signal = signal;
+    this.#nics = plan.nics;
   }
 
   /** For `runWorkers`: starts all workers, or none. Rejects with the signal's reason if it is aborted meanwhile. */
   async start(): Promise<void> {
-    this.#signal?.addEventListener('abort', this.#onAbort);
+    this.#signal?.addEventListener('abort', this.#onEnd);
+    for (const nic of this.#nics) nic.on('closed', this.#onEnd).on('removed', this.#onEnd);
     try {
       this.#signal?.throwIfAborted();
       await Promise.all(this.workers.map((worker) => this.#start(worker)));
@@ -99,7 +103,8 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
   }
 
   async #stop(): Promise<readonly WorkerEnd[]> {
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#signal?.removeEventListener('abort', this.#onEnd);
+    for (const nic of this.#nics) nic.off('closed', this.#onEnd).off('removed', this.#onEnd);
     for (const worker of this.workers) worker.ask();
     const timer = setTimeout(() => {
       for (const worker of this.workers) void worker.terminate(DEAF);

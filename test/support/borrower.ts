@@ -26,7 +26,7 @@ const PROGRAM = `
     const { PacketBatch } = await import(dist + 'memory/packet-batch.js');
     const { SharedPool } = await import(dist + 'memory/shared-pool.js');
     const pool = SharedPool.attach(share);
-    const queues = borrowQueues(loan, pool);
+    const queues = borrowQueues(loan, pool, (error) => parentPort.postMessage(error.code + ' ' + error.message));
     const batch = new PacketBatch(32);
     const nap = new Int32Array(new SharedArrayBuffer(4));
     const interrupt = queues.rx[0]?.interrupt;
@@ -109,6 +109,11 @@ export class Borrower {
     if (typeof last !== 'object') throw new Error(String(last));
     await this.#end;
     return last as { readonly pending: readonly number[]; readonly name: string };
+  }
+
+  /** The next thing it says. */
+  async says(): Promise<unknown> {
+    return await this.#next();
   }
 
   async kill(): Promise<void> {

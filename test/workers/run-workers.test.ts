@@ -168,10 +168,6 @@ describe('a worker that dies', () => {
       traffic.receive();
       traffic.giveUp();
     }
-    await until(() => {
-      traffic.receive();
-      return lab.nic.tx.every((queue) => queue.pending() === 0);
-    }, 'the queues do not become empty');
     await expectWhole(lab, group);
     const each = group.pool.capacity / group.pool.members;
     expect(group.workers.map(({ index }) => group.pool.held(index + 1))).toEqual([each, each]);
@@ -211,6 +207,18 @@ describe('a worker whose queues cannot be taken back', () => {
     await expect(group.stop()).rejects.toThrow('the queue does not stop');
     expect(group.pool.memory.buffer.byteLength).toBeGreaterThan(0);
     lab.forget(group);
+  });
+});
+
+describe('a NIC that is closed', () => {
+  it('ends its workers', async () => {
+    const lab = await openLab();
+    const group = await lab.run(2, 'echo');
+    await lab.traffic.run(10);
+    lab.nic.close();
+    expect((await group.ended).map(({ state }) => state)).toEqual(['ended', 'ended']);
+    await group.stop();
+    expect(group.pool.available()).toBe(group.pool.capacity);
   });
 });
 

@@ -1,10 +1,9 @@
 /** Lent queues of an 82599, as the borrower has them: rings, tails and own interrupts of a device, and nothing else of it. */
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import type { PacketPool } from '../../memory/packet-pool.ts';
-import type { AttachedDevice } from '../../pci/device-share.ts';
 import { type Borrowing, borrow } from '../borrowed-queues.ts';
 import { frameInMemory } from '../frame-length.ts';
-import type { BorrowedQueues, LentQueues, LentRing, LentRxRing } from '../loan.ts';
+import type { BorrowedQueues, BorrowTerms, LentRing, LentRxRing } from '../loan.ts';
 import { wordsOf } from '../queue-memory.ts';
 import { vectorBit } from './interrupts.ts';
 import type { IxgbeLoanDetails } from './lender.ts';
@@ -13,11 +12,11 @@ import { TxQueue } from './tx-queue.ts';
 
 const NO_HEAD = 0xffff_ffff;
 
-/** See `borrowQueues`. `device` belongs to the result. */
-export function borrowIxgbeQueues(data: LentQueues, pool: PacketPool, device: AttachedDevice): BorrowedQueues {
-  return borrow(data, pool, device, (borrowing) => {
-    const rx = data.rx.map((ring) => receiveQueue(borrowing, ring, pool));
-    const tx = data.tx.map((ring) => transmitQueue(borrowing, ring));
+/** See `borrowQueues`. */
+export function borrowIxgbeQueues(terms: BorrowTerms): BorrowedQueues {
+  return borrow(terms, (borrowing) => {
+    const rx = terms.data.rx.map((ring) => receiveQueue(borrowing, ring, terms.pool));
+    const tx = terms.data.tx.map((ring) => transmitQueue(borrowing, ring));
     for (const queue of rx) queue.fill();
     return { rx, tx };
   });

@@ -1,20 +1,19 @@
 /** Lent queues of a virtio-net device, as the borrower has them: rings and doorbells, and nothing else of it. */
 import type { PacketPool } from '../../memory/packet-pool.ts';
-import type { AttachedDevice } from '../../pci/device-share.ts';
 import { type Borrowing, borrow } from '../borrowed-queues.ts';
 import { frameInMemory } from '../frame-length.ts';
-import type { BorrowedQueues, LentQueues, LentRing, LentRxRing } from '../loan.ts';
+import type { BorrowedQueues, BorrowTerms, LentRing, LentRxRing } from '../loan.ts';
 import type { LentVirtioQueue, VirtioLoanDetails } from './lender.ts';
 import { makeDoorbell } from './pci-doorbell.ts';
 import type { QueueInit } from './queue-init.ts';
 import { VirtioRxQueue } from './rx-queue.ts';
 import { VirtioTxQueue } from './tx-queue.ts';
 
-/** See `borrowQueues`. `device` belongs to the result. */
-export function borrowVirtioQueues(data: LentQueues, pool: PacketPool, device: AttachedDevice): BorrowedQueues {
-  return borrow(data, pool, device, (borrowing) => {
-    const rx = data.rx.map((ring) => receiveQueue(borrowing, ring, pool));
-    const tx = data.tx.map((ring) => transmitQueue(borrowing, ring));
+/** See `borrowQueues`. */
+export function borrowVirtioQueues(terms: BorrowTerms): BorrowedQueues {
+  return borrow(terms, (borrowing) => {
+    const rx = terms.data.rx.map((ring) => receiveQueue(borrowing, ring, terms.pool));
+    const tx = terms.data.tx.map((ring) => transmitQueue(borrowing, ring));
     for (const queue of rx) queue.fill();
     return { rx, tx };
   });
@@ -22,7 +21,7 @@ export function borrowVirtioQueues(data: LentQueues, pool: PacketPool, device: A
 
 function receiveQueue(borrowing: Borrowing, ring: LentRxRing, pool: PacketPool): VirtioRxQueue {
   const lent = detailsOf(borrowing).rx[ring.queue];
-  const queue = borrowing.adopt(new VirtioRxQueue({ ...initOf(borrowing, ring, lent), pool }));
+  const queue = borrowing.adopt(new VirtioRxQueue({ ...initOf(borrowing, 'rx', ring, lent), pool }));
   queue.start(doorbell(borrowing, lent));
   if (ring.interrupt !== undefined) {
     // Once is enough, until somebody arms again.
@@ -34,7 +33,7 @@ function receiveQueue(borrowing: Borrowing, ring: LentRxRing, pool: PacketPool):
 
 function transmitQueue(borrowing: Borrowing, ring: LentRing): VirtioTxQueue {
   const lent = detailsOf(borrowing).tx[ring.queue];
-  const queue = borrowing.adopt(new VirtioTxQueue(initOf(borrowing, ring, lent)));
+  const queue = borrowing.adopt(new VirtioTxQueue(initOf(borrowing, 'tx', ring, lent)));
   queue.start(doorbell(borrowing, lent));
   return queue;
 }
@@ -43,7 +42,12 @@ function detailsOf({ data }: Borrowing): VirtioLoanDetails {
   return data.details as VirtioLoanDetails;
 }
 
-function initOf(borrowing: Borrowing, ring: LentRing, { size, address, totals }: LentVirtioQueue): QueueInit {
+function initOf(
+  borrowing: Borrowing,
+  way: 'rx' | 'tx',
+  ring: LentRing,
+  { size, address, totals }: LentVirtioQueue,
+): QueueInit {
   const { kind, features } = detailsOf(borrowing);
   const { domain, data } = borrowing;
   return {
@@ -56,7 +60,7 @@ function initOf(borrowing: Borrowing, ring: LentRing, { size, address, totals }:
     maximumFrame: frameInMemory(data.mtu),
     state: ring.state,
     totals,
-    onBroken: () => {}, // the queue has stopped, which harms no other
+    onBroken: (reason) => borrowing.fail(`${way}[${ring.queue}]: the device ${reason}`),
   };
 }
 

@@ -52,6 +52,22 @@ describe.each(['split', 'packed'] as const)('a borrowed queue with %s rings', (r
   });
 });
 
+describe('a borrower', () => {
+  test('is told of a device that breaks the rules of its ring', async () => {
+    const lab = await openLab({ model: 'virtio' });
+    lab.nic.rss?.({ queues: [1] });
+    const { borrower, loan } = await lendTo(lab, 1);
+    const traffic = new Traffic(lab);
+    await traffic.run(5);
+    (lab.device as ThreadedPciDevice<'virtio'>).injectFault({ kind: 'used-id-out-of-range' });
+    traffic.send();
+    expect(await borrower.says()).toMatch(/^ERR_DEVICE_FAILED emulated:a: [rt]x\[1\]: the device /);
+    await borrower.stop();
+    loan.takeBack();
+    expectWhole(lab, 1);
+  });
+});
+
 describe('a loan', () => {
   test('outlives its port, whose borrowers wake up and find nothing', async () => {
     const lab = await openLab({ model: 'virtio' });
