@@ -1,6 +1,6 @@
 /** Drivers, and the interface that all of them offer. */
 export * from './ixgbe/index.ts';
-export type { BorrowedQueues, LentQueues, LoanRequest, QueueLoan } from './loan.ts';
+export type { BorrowedQueues, LentQueues, LoanRequest, QueueLoan } from './lending/loan.ts';
 export type { Logger } from './logger.ts';
 export type {
   DeviceCapabilities,

@@ -5,7 +5,7 @@ import type { EventEmitter } from 'node:events';
 import type { IxyError } from '../errors.ts';
 import type { PacketBatch } from '../memory/packet-batch.ts';
 import type { PacketPool } from '../memory/packet-pool.ts';
-import type { LoanRequest, QueueLoan } from './loan.ts';
+import type { LoanRequest, QueueLoan } from './lending/loan.ts';
 import type { RssOptions, RssState } from './rss.ts';
 
 /** A link, as it was when asked for. */

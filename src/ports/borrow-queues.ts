@@ -1,7 +1,7 @@
 /** The borrower's side of `NetDevice.lend`: whichever driver has the port, and however its device is reached. */
 
 import { borrowIxgbeQueues } from '../drivers/ixgbe/borrow.ts';
-import type { Borrow, BorrowedQueues, BorrowTerms, LentQueues } from '../drivers/loan.ts';
+import type { Borrow, BorrowedQueues, BorrowTerms, LentQueues } from '../drivers/lending/loan.ts';
 import { borrowVirtioQueues } from '../drivers/virtio/borrow.ts';
 import { attachThreadedDevice, type ThreadedShare } from '../emulation/thread/attached-device.ts';
 import { IxyError } from '../errors.ts';

@@ -1,5 +1,5 @@
 /** What a worker's module gets: its share of the NICs, of the packets, and of the rings. */
-import type { BorrowedQueues } from '../drivers/loan.ts';
+import type { BorrowedQueues } from '../drivers/lending/loan.ts';
 import type { MultiRingConsumer } from '../memory/multi-producer-ring.ts';
 import type { PacketPool } from '../memory/packet-pool.ts';
 import type { RingConsumer, RingProducer } from '../memory/packet-ring.ts';

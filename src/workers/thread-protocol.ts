@@ -1,5 +1,5 @@
 /** What a worker's thread is given, and what it says. */
-import type { LentQueues } from '../drivers/loan.ts';
+import type { LentQueues } from '../drivers/lending/loan.ts';
 import type { PoolShare } from '../memory/shared-pool.ts';
 import type { RingShares } from './rings.ts';
 import type { WatchShare } from './watch-record.ts';

@@ -1,6 +1,6 @@
 /** One worker of a group, as the thread that made it sees it: its queues, its thread, and how that ended. */
 import { Worker as Thread } from 'node:worker_threads';
-import type { QueueLoan } from '../drivers/loan.ts';
+import type { QueueLoan } from '../drivers/lending/loan.ts';
 import type { NetDevice } from '../drivers/net-device.ts';
 import { ReleaseStack } from '../drivers/release-stack.ts';
 import { errorMessage, IxyError } from '../errors.ts';

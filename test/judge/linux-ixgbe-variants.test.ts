@@ -1,11 +1,11 @@
 /** Linux's own ixgbe driver finds several 82599s in its machine: two ports of a chip, NICs without MSI-X, an empty cage. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeGuest } from '../vm/harness/describe-guest.ts';
-import { NicServer } from './nic-server.ts';
+import { NicServer } from './harness/nic-server.ts';
+import { makeVariants, type VariantBench } from './harness/variants.ts';
 import { testMedia } from './suites/media.ts';
 import { testInterruptTest, testPairs } from './suites/pairs.ts';
 import { brokenRules, expected } from './suites/rules.ts';
-import { makeVariants, type VariantBench } from './variants.ts';
 
 /** Of any card in a slot without messages. */
 const WITHOUT_MESSAGES = [

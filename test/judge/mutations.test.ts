@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { haveTap } from '../support/tap.ts';
 import { describeGuest } from '../vm/harness/describe-guest.ts';
-import { type Bench, PATIENCE, SLOT, setPatience } from './bench.ts';
-import { JudgedNic } from './judged-nic.ts';
+import { type Bench, PATIENCE, SLOT, setPatience } from './harness/bench.ts';
+import { JudgedNic } from './harness/judged-nic.ts';
+import { beginAnew, isUp, tidy } from './harness/restore.ts';
 import { MUTATIONS } from './mutations/index.ts';
 import type { Mutation } from './mutations/mutation.ts';
-import { beginAnew, isUp, tidy } from './restore.ts';
 import { hasLink, isProbed } from './suites/bring-up.ts';
 
 const SOCKET = join(tmpdir(), `ixy-mutations-${process.pid}.sock`);

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { haveTap } from '../support/tap.ts';
 import { describeGuest } from '../vm/harness/describe-guest.ts';
-import { type Bench, SLOT } from './bench.ts';
-import { FAR, JudgedNic } from './judged-nic.ts';
+import { type Bench, SLOT } from './harness/bench.ts';
+import { FAR, JudgedNic } from './harness/judged-nic.ts';
 import { testBringUp } from './suites/bring-up.ts';
 
 const SOCKET = join(tmpdir(), `ixy-private-${process.pid}.sock`);

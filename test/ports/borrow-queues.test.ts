@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { LentQueues, QueueLoan } from '../../src/drivers/loan.ts';
+import type { LentQueues, QueueLoan } from '../../src/drivers/lending/loan.ts';
 import { PacketBatch } from '../../src/memory/packet-batch.ts';
 import { PacketPool } from '../../src/memory/packet-pool.ts';
 import { allocatePlainMemory } from '../../src/memory/plain-memory.ts';

@@ -1,7 +1,7 @@
 /** A thread that borrows queues and echoes what they receive, for tests of loans. It runs compiled files. */
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import type { QueueLoan } from '../../src/drivers/loan.ts';
+import type { QueueLoan } from '../../src/drivers/lending/loan.ts';
 import type { PoolShare } from '../../src/memory/shared-pool.ts';
 import { MARK_OFFSET } from './flow-traffic.ts';
 import { workerEnd } from './process.ts';

@@ -1,7 +1,7 @@
 /** An emulated NIC, which judges, that lends queues to threads which echo; and traffic that knows what must come back. */
 import { afterEach, expect } from 'vitest';
 import { openIxgbe } from '../../src/drivers/ixgbe/index.ts';
-import type { LoanRequest, QueueLoan } from '../../src/drivers/loan.ts';
+import type { LoanRequest, QueueLoan } from '../../src/drivers/lending/loan.ts';
 import type { NetDevice } from '../../src/drivers/net-device.ts';
 import { openVirtio, type VirtioOptions } from '../../src/drivers/virtio/index.ts';
 import { ThreadedPciDevice } from '../../src/emulation/index.ts';

@@ -1,9 +1,9 @@
 /** Lent queues of an 82599, as the borrower has them: rings, tails and own interrupts of a device, and nothing else of it. */
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import type { PacketPool } from '../../memory/packet-pool.ts';
-import { type Borrowing, borrow } from '../borrowed-queues.ts';
 import { frameInMemory } from '../frame-length.ts';
-import type { BorrowedQueues, BorrowTerms, LentRing, LentRxRing } from '../loan.ts';
+import { type Borrowing, borrow } from '../lending/borrowed-queues.ts';
+import type { BorrowedQueues, BorrowTerms, LentRing, LentRxRing } from '../lending/loan.ts';
 import { wordsOf } from '../queue-memory.ts';
 import { vectorBit } from './interrupts.ts';
 import type { IxgbeLoanDetails } from './lender.ts';

@@ -2,7 +2,7 @@
  * What of an 82599's queues it takes to lend them. A queue changes hands while the device disables it (82599 datasheet
  * rev 3.4, sections 4.6.7.1 and 4.6.8.1).
  */
-import type { LendableDevice, Queues } from '../queue-lender.ts';
+import type { LendableDevice, Queues } from '../lending/queue-lender.ts';
 import type { DeviceInterrupts } from './interrupts.ts';
 import type { QueueSet } from './queues.ts';
 import { haltReceiveQueues, restartReceiveQueue } from './receive.ts';

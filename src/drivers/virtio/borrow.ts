@@ -1,10 +1,10 @@
 /** Lent queues of a virtio-net device, as the borrower has them: rings and doorbells, and nothing else of it. */
 import type { PacketPool } from '../../memory/packet-pool.ts';
-import { type Borrowing, borrow } from '../borrowed-queues.ts';
 import { frameInMemory } from '../frame-length.ts';
-import type { BorrowedQueues, BorrowTerms, LentRing, LentRxRing } from '../loan.ts';
+import { type Borrowing, borrow } from '../lending/borrowed-queues.ts';
+import type { BorrowedQueues, BorrowTerms, LentRing, LentRxRing } from '../lending/loan.ts';
 import type { LentVirtioQueue, VirtioLoanDetails } from './lender.ts';
-import { makeDoorbell } from './pci-doorbell.ts';
+import { makeDoorbell } from './pci/doorbell.ts';
 import type { QueueInit } from './queue-init.ts';
 import { VirtioRxQueue } from './rx-queue.ts';
 import { VirtioTxQueue } from './tx-queue.ts';

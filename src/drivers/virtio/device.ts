@@ -2,9 +2,10 @@
 import { EventEmitter } from 'node:events';
 import { type FeatureSet, featureNames, STATUS_NEEDS_RESET } from '../../datasheet/virtio/features.ts';
 import { IxyError } from '../../errors.ts';
+import type { LoanRequest, QueueLoan } from '../lending/loan.ts';
+import { QueueLender } from '../lending/queue-lender.ts';
 import { closeOnExit } from '../lifecycle.ts';
 import { LINK_DOWN, sameLink, waitForLink } from '../link.ts';
-import type { LoanRequest, QueueLoan } from '../loan.ts';
 import type {
   DeviceCapabilities,
   DeviceStatistics,
@@ -13,12 +14,11 @@ import type {
   NetDevice,
   NetDeviceEvents,
 } from '../net-device.ts';
-import { QueueLender } from '../queue-lender.ts';
 import { type RssOptions, type RssState, requireRss } from '../rss.ts';
 import { unlessGone } from '../unless-gone.ts';
-import { AnnouncementCalls } from './announcement-calls.ts';
+import { AnnouncementCalls } from './control/announcement-calls.ts';
+import { ReceiveFilters } from './control/filters.ts';
 import { ringKind } from './features.ts';
-import { ReceiveFilters } from './filters.ts';
 import type { VirtioInterrupts } from './interrupts.ts';
 import { lendableVirtio } from './lender.ts';
 import { netRegisters, readLink } from './net-config.ts';

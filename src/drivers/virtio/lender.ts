@@ -5,7 +5,7 @@
 import { type FeatureSet, hasFeature } from '../../datasheet/virtio/features.ts';
 import { receiveQueueIndex, transmitQueueIndex } from '../../datasheet/virtio/net.ts';
 import { IxyError } from '../../errors.ts';
-import type { LendableDevice } from '../queue-lender.ts';
+import type { LendableDevice } from '../lending/queue-lender.ts';
 import type { VirtioInterrupts } from './interrupts.ts';
 import type { QueueInit, RingFeatures, RingKind } from './queue-init.ts';
 import type { QueueSet } from './queues.ts';

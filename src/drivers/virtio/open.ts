@@ -10,7 +10,7 @@ import { greet, negotiate } from './features.ts';
 import { VirtioInterrupts } from './interrupts.ts';
 import { readMaximumMtu, readQueuePairs } from './net-config.ts';
 import { MAXIMUM_MTU, type ResolvedOptions, resolveOptions, type VirtioOptions } from './options.ts';
-import { openPciTransport } from './pci.ts';
+import { openPciTransport } from './pci/open-transport.ts';
 import { createQueues, type QueueSet } from './queues.ts';
 import { VirtioRss } from './rss.ts';
 import { shutDown } from './shutdown.ts';

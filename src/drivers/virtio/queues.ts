@@ -7,7 +7,7 @@ import { PacketPool } from '../../memory/packet-pool.ts';
 import { frameInMemory } from '../frame-length.ts';
 import { createDevicePool, createRingHeap } from '../queue-memory.ts';
 import { ReleaseStack } from '../release-stack.ts';
-import { CONTROL_BUFFER_BYTES, ControlQueue, controlRingBytes } from './control-queue.ts';
+import { CONTROL_BUFFER_BYTES, ControlQueue, controlRingBytes } from './control/queue.ts';
 import { ringFeatures, ringKind } from './features.ts';
 import type { ResolvedOptions } from './options.ts';
 import {

@@ -16,7 +16,7 @@ import { IxyError } from '../../errors.ts';
 import { RSS_FIELDS, type RssField } from '../../packets/rss.ts';
 import { RSS_KEY_BYTES } from '../../packets/toeplitz.ts';
 import { type RssLimits, type RssOptions, type RssState, requireRss, resolveRss } from '../rss.ts';
-import type { ControlQueue } from './control-queue.ts';
+import type { ControlQueue } from './control/queue.ts';
 import type { VirtioTransport } from './transport.ts';
 
 /** Entries of tables, if the device takes as many. */

@@ -5,12 +5,12 @@ import { checkedReceive, recordArmed } from '../checked-receive.ts';
 import type { RxQueue as NetRxQueue, RxInterrupt } from '../net-device.ts';
 import { createQueueState, createQueueTotals, restartPositions } from '../queue-memory.ts';
 import { headerAddresses } from './header-addresses.ts';
-import { createPackedRx } from './packed-rx.ts';
+import { createPackedRx } from './packed/rx.ts';
 import { checkFeatures, queueAddresses, type RxQueueInit } from './queue-init.ts';
 import { describeFault, type RingFault } from './ring-fault.ts';
 import { type Receive, RX_CONSTANTS, type RxContext, type RxRing } from './rx-context.ts';
 import { makeHashedReceive } from './rx-hashed.ts';
-import { createSplitRx } from './split-rx.ts';
+import { createSplitRx } from './split/rx.ts';
 import type { QueueAddresses } from './transport.ts';
 
 const { NO_BUFFER, BAD_FRAMES, PACKETS, BYTES } = RX_CONSTANTS;

@@ -1,7 +1,7 @@
 /** What the driver does to the device when queues change hands, register by register. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { type IxgbeDevice, openIxgbe } from '../../../src/drivers/ixgbe/index.ts';
-import type { QueueLoan } from '../../../src/drivers/loan.ts';
+import type { QueueLoan } from '../../../src/drivers/lending/loan.ts';
 import { allocatePlainMemory } from '../../../src/memory/plain-memory.ts';
 import type { SharedDevice } from '../../../src/pci/device-share.ts';
 import { FakeDevice } from './fake-device.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { identifyVirtio, openPciTransport } from '../../../src/drivers/virtio/pci.ts';
-import { findStructures } from '../../../src/drivers/virtio/pci-capabilities.ts';
+import { findStructures } from '../../../src/drivers/virtio/pci/capabilities.ts';
+import { identifyVirtio, openPciTransport } from '../../../src/drivers/virtio/pci/open-transport.ts';
 import { IxyError } from '../../../src/errors.ts';
 import type { PciConfigSpace, RegisterFile } from '../../../src/pci/pci-device.ts';
 import { BAR_BYTES, FakeConfig, MODERN_BAR, NOTIFY_OFFSET, virtioCapability } from './fake-config.ts';

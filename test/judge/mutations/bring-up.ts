@@ -6,7 +6,7 @@ import { EEPROM_CHECKSUM_WORD } from '../../../src/emulation/ixgbe/firmware/eepr
 import { I2cEeprom } from '../../../src/emulation/ixgbe/link/i2c-eeprom.ts';
 import { IxgbeModel } from '../../../src/emulation/ixgbe/model.ts';
 import { RegisterSpace } from '../../../src/emulation/register-space.ts';
-import type { JudgedNic } from '../judged-nic.ts';
+import type { JudgedNic } from '../harness/judged-nic.ts';
 import { hasLink } from '../suites/bring-up.ts';
 import { noticesCable } from '../suites/link.ts';
 import { isProbedAgain, isTakenAgain } from '../suites/reload.ts';

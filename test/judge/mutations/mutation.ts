@@ -1,8 +1,8 @@
 /** Rules of the 82599 that the model keeps, and how to switch each of them off while it runs. */
 import type { Register } from '../../../src/datasheet/registers.ts';
 import { RegisterSpace } from '../../../src/emulation/register-space.ts';
-import type { Check } from '../bench.ts';
-import type { JudgedNic } from '../judged-nic.ts';
+import type { Check } from '../harness/bench.ts';
+import type { JudgedNic } from '../harness/judged-nic.ts';
 
 /** Puts back what was there before. */
 export type Mend = () => void;

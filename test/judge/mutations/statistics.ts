@@ -2,7 +2,7 @@
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
 import type { Register } from '../../../src/datasheet/registers.ts';
 import { ACCEPTED, AddressFilter } from '../../../src/emulation/ixgbe/receive/address-filter.ts';
-import type { JudgedNic } from '../judged-nic.ts';
+import type { JudgedNic } from '../harness/judged-nic.ts';
 import { dropsByFilter } from '../suites/flow-director.ts';
 import { countsMissedFrames, keepsPauseFrames } from '../suites/limits.ts';
 import { countsFrames } from '../suites/statistics.ts';

@@ -1,8 +1,8 @@
 /** From the module's first look at the card to an interface with a link. */
 import { expect, it } from 'vitest';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
-import { type Bench, type Check, carrier, INTERFACE, kernelLog, until } from '../bench.ts';
-import { FAR, GUEST } from '../judged-nic.ts';
+import { type Bench, type Check, carrier, INTERFACE, kernelLog, until } from '../harness/bench.ts';
+import { FAR, GUEST } from '../harness/judged-nic.ts';
 
 export function testBringUp(bench: Bench): void {
   it('is probed as the card that it is', () => isProbed(bench));

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
 import { extract } from '../../../src/datasheet/registers.ts';
 import { internetChecksum, type PacketDescription, PacketTemplate, TCP_RST } from '../../../src/packets/index.ts';
-import { type Bench, type Check, change, driverCounters, INTERFACE, until } from '../bench.ts';
-import { listening, STRANGER } from '../ear.ts';
-import { FAR, GUEST } from '../judged-nic.ts';
+import { type Bench, type Check, change, driverCounters, INTERFACE, until } from '../harness/bench.ts';
+import { listening, STRANGER } from '../harness/ear.ts';
+import { FAR, GUEST } from '../harness/judged-nic.ts';
 
 const { FCTRL, MTA, VFTA, VLNCTRL } = ixgbe;
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';

@@ -1,9 +1,9 @@
 /** Flow Director: filters that a person makes, and those by which a connection follows the processor that it belongs to. */
 import { describe, expect, it } from 'vitest';
-import { type Bench, type Check, driverCounters, INTERFACE } from '../bench.ts';
-import { type Flow, flow, flowKinds } from '../flows.ts';
-import { FAR } from '../judged-nic.ts';
-import { arrive, received, withPerfectFilters } from '../queues.ts';
+import { type Bench, type Check, driverCounters, INTERFACE } from '../harness/bench.ts';
+import { type Flow, flow, flowKinds } from '../harness/flows.ts';
+import { FAR } from '../harness/judged-nic.ts';
+import { arrive, received, withPerfectFilters } from '../harness/queues.ts';
 
 const QUEUES = [0, 1];
 const FRAMES = 12;

@@ -1,9 +1,9 @@
 /** Without moderation, the card interrupts the moment that a frame has come, again and again. */
 import { expect, it } from 'vitest';
-import { type Bench, type Check, change, INTERFACE } from '../bench.ts';
-import { frameForGuest } from '../flows.ts';
-import { arrive } from '../queues.ts';
-import { interruptsOf } from '../watching.ts';
+import { type Bench, type Check, change, INTERFACE } from '../harness/bench.ts';
+import { frameForGuest } from '../harness/flows.ts';
+import { arrive } from '../harness/queues.ts';
+import { interruptsOf } from '../harness/watching.ts';
 
 /** Frames without an IP packet go to queue 0. */
 const VECTOR = 0;

@@ -1,9 +1,9 @@
 /** What is not to come through: frames that are too long, frames that find no room, and PAUSE frames. */
 import { expect, it } from 'vitest';
 import { PacketTemplate } from '../../../src/packets/index.ts';
-import { type Bench, type Check, driverCounters, ping } from '../bench.ts';
-import { listening, STRANGER } from '../ear.ts';
-import { FAR, GUEST } from '../judged-nic.ts';
+import { type Bench, type Check, driverCounters, ping } from '../harness/bench.ts';
+import { listening, STRANGER } from '../harness/ear.ts';
+import { FAR, GUEST } from '../harness/judged-nic.ts';
 
 const LONGEST = 1514;
 const LOCAL_TYPE = 0x88b5;

@@ -1,7 +1,7 @@
 /** A cable that is pulled, and plugged in again. */
 import { expect, it } from 'vitest';
-import { type Bench, type Check, carrier, INTERFACE, kernelLog, ping, until } from '../bench.ts';
-import { FAR } from '../judged-nic.ts';
+import { type Bench, type Check, carrier, INTERFACE, kernelLog, ping, until } from '../harness/bench.ts';
+import { FAR } from '../harness/judged-nic.ts';
 
 /**
  * The kernel has stopped handing frames to the driver: it does so some time after the carrier is lost, under the lock that

@@ -1,7 +1,7 @@
 /** What is in the cage, as the driver tells it: a cable, optics, nothing. */
 import { describe, expect, it } from 'vitest';
 import { sfpModule } from '../../../src/emulation/ixgbe/link/sfp-module.ts';
-import { at, EMPTY_CAGE, OPTICS, TWINS, type VariantBench } from '../variants.ts';
+import { at, EMPTY_CAGE, OPTICS, TWINS, type VariantBench } from '../harness/variants.ts';
 
 export function testMedia(bench: VariantBench): void {
   describe('the cage', () => {

@@ -2,10 +2,10 @@
 import { expect, it } from 'vitest';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
 import { extract } from '../../../src/datasheet/registers.ts';
-import { type Bench, type Check, change, INTERFACE } from '../bench.ts';
-import { frameForGuest } from '../flows.ts';
-import { arrive } from '../queues.ts';
-import { interruptsOf } from '../watching.ts';
+import { type Bench, type Check, change, INTERFACE } from '../harness/bench.ts';
+import { frameForGuest } from '../harness/flows.ts';
+import { arrive } from '../harness/queues.ts';
+import { interruptsOf } from '../harness/watching.ts';
 
 const { EITR } = ixgbe;
 const MICROSECOND = 1000;

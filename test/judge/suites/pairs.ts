@@ -1,8 +1,8 @@
 /** Two NICs on one cable in one guest: the two ports of a chip, and NICs without MSI-X. */
 import { describe, expect, it } from 'vitest';
 import { checksumsValid, PacketStack } from '../../../src/packets/index.ts';
-import { until } from '../bench.ts';
-import { at, type Interface, OPTICS, type Pair, TWINS, type VariantBench, wireOf } from '../variants.ts';
+import { until } from '../harness/bench.ts';
+import { at, type Interface, OPTICS, type Pair, TWINS, type VariantBench, wireOf } from '../harness/variants.ts';
 
 const PING_SIZES = [0, 56, 1472];
 const PINGS = 2;

@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
 import { PacketTemplate } from '../../../src/packets/index.ts';
-import { type Bench, type Check, INTERFACE } from '../bench.ts';
-import { STRANGER } from '../ear.ts';
-import { GUEST } from '../judged-nic.ts';
-import { accessesOf } from '../watching.ts';
+import { type Bench, type Check, INTERFACE } from '../harness/bench.ts';
+import { STRANGER } from '../harness/ear.ts';
+import { GUEST } from '../harness/judged-nic.ts';
+import { accessesOf } from '../harness/watching.ts';
 
 const { SYSTIML } = ixgbe;
 const SECOND = 1e9;

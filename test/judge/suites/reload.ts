@@ -1,8 +1,8 @@
 /** A driver that goes and comes again finds the card as it was. */
 import { expect, it } from 'vitest';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
-import { type Bench, type Check, carrier, INTERFACE, ping, until } from '../bench.ts';
-import { FAR, GUEST } from '../judged-nic.ts';
+import { type Bench, type Check, carrier, INTERFACE, ping, until } from '../harness/bench.ts';
+import { FAR, GUEST } from '../harness/judged-nic.ts';
 import { hasLink, isProbed } from './bring-up.ts';
 
 const ROUNDS = 10;

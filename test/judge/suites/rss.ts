@@ -1,11 +1,11 @@
 /** Receive side scaling: which of two queues, and so which processor, gets a flow. The test calculates each flow's hash. */
 import { describe, expect, it } from 'vitest';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
-import { type Bench, type Check, change, INTERFACE } from '../bench.ts';
-import { type Flow, flow, flowKinds } from '../flows.ts';
-import { arrive, withPerfectFilters } from '../queues.ts';
-import { toeplitz } from '../toeplitz.ts';
-import { accessesOf } from '../watching.ts';
+import { type Bench, type Check, change, INTERFACE } from '../harness/bench.ts';
+import { type Flow, flow, flowKinds } from '../harness/flows.ts';
+import { arrive, withPerfectFilters } from '../harness/queues.ts';
+import { toeplitz } from '../harness/toeplitz.ts';
+import { accessesOf } from '../harness/watching.ts';
 
 const { EICS_EXT, RETA, RSSRK } = ixgbe;
 const QUEUES = [0, 1];

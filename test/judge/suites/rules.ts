@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import type { DeviceModel } from '../../../src/emulation/device-model.ts';
 import type { IxgbeRule } from '../../../src/emulation/ixgbe/rules.ts';
-import type { Bench } from '../bench.ts';
+import type { Bench } from '../harness/bench.ts';
 
 /** With the registers concerned, if any. */
 const BROKEN_BY_LINUX: Readonly<Partial<Record<IxgbeRule, readonly string[]>>> = {

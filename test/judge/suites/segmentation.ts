@@ -10,10 +10,10 @@ import {
   TCP_PSH,
   TCP_URG,
 } from '../../../src/packets/index.ts';
-import type { Bench, Check } from '../bench.ts';
-import { STRANGER } from '../ear.ts';
-import { GUEST } from '../judged-nic.ts';
-import { NOT_CUT, type RawPacket, sendRaw, TCP_IPV4, TCP_IPV6 } from '../raw-sender.ts';
+import type { Bench, Check } from '../harness/bench.ts';
+import { STRANGER } from '../harness/ear.ts';
+import { GUEST } from '../harness/judged-nic.ts';
+import { NOT_CUT, type RawPacket, sendRaw, TCP_IPV4, TCP_IPV6 } from '../harness/raw-sender.ts';
 
 const TCP_CHECKSUM = 16;
 const UDP_CHECKSUM = 6;

@@ -1,7 +1,7 @@
 /** The driver's offline self-test: registers, EEPROM, interrupts, frames looped back in the card. */
 import { expect, it } from 'vitest';
-import { type Bench, type Check, carrier, INTERFACE, ping, until } from '../bench.ts';
-import { FAR } from '../judged-nic.ts';
+import { type Bench, type Check, carrier, INTERFACE, ping, until } from '../harness/bench.ts';
+import { FAR } from '../harness/judged-nic.ts';
 
 const TESTS = ['Register test', 'Eeprom test', 'Interrupt test', 'Loopback test', 'Link test'];
 

@@ -1,9 +1,9 @@
 /** The card's counters, as `ethtool -S` shows them, against the frames that were on the wire. */
 import { expect, it } from 'vitest';
 import { PacketTemplate } from '../../../src/packets/index.ts';
-import { type Bench, type Check, driverCounters, INTERFACE, ping } from '../bench.ts';
-import { STRANGER } from '../ear.ts';
-import { FAR } from '../judged-nic.ts';
+import { type Bench, type Check, driverCounters, INTERFACE, ping } from '../harness/bench.ts';
+import { STRANGER } from '../harness/ear.ts';
+import { FAR } from '../harness/judged-nic.ts';
 
 const CRC_BYTES = 4;
 const PING_SIZES = [0, 100, 500, 1000, 1472];

@@ -1,8 +1,8 @@
 /** Frames of all sizes, and TCP with what the card does for it. */
 import { expect, it } from 'vitest';
 import { checksumsValid, PacketStack } from '../../../src/packets/index.ts';
-import { type Bench, type Check, carrier, driverCounters, INTERFACE, ping, until } from '../bench.ts';
-import { FAR, GUEST, LARGEST_MTU } from '../judged-nic.ts';
+import { type Bench, type Check, carrier, driverCounters, INTERFACE, ping, until } from '../harness/bench.ts';
+import { FAR, GUEST, LARGEST_MTU } from '../harness/judged-nic.ts';
 
 /** Bytes ahead of a ping's payload: Ethernet, IPv4, ICMP. */
 const PING_HEADERS = 42;
