@@ -4,6 +4,7 @@ import { IxyError } from '../errors.ts';
 import { SharedPool } from '../memory/shared-pool.ts';
 import { addon } from '../native/addon.ts';
 import { borrowQueues } from '../ports/borrow-queues.ts';
+import { settle } from '../settle.ts';
 import type { WorkerContext, WorkerMain, WorkerPort } from './context.ts';
 import { PollWatch } from './poll-watch.ts';
 import { memberOf, RingEnds } from './rings.ts';
@@ -43,6 +44,7 @@ async function run(orders: ThreadOrders): Promise<void> {
   await watch?.close();
   drain(borrowed);
   for (const queues of borrowed) queues.close();
+  settle();
   Atomics.store(orders.control, FINISHED, 1);
   parentPort?.close();
 }

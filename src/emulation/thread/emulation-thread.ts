@@ -83,7 +83,8 @@ export class EmulationThread implements DomainFollower {
   close(device: number): void {
     if (this.#ended) return;
     this.#unlessEnded({ kind: 'close', device });
-    if (--this.#devices <= 0) this.#stop();
+    // Without devices it ends by itself, in order: V8 does not like to be stopped while it compiles.
+    if (--this.#devices <= 0) this.#end('it was closed');
   }
 
   /** See `Mailbox.read`. */
