@@ -88,7 +88,7 @@ export const NOTIFICATIONS: readonly VirtioMutation[] = [
       lab.device.clock.pause(200);
       lab.send([frame(1, 60)]);
       lab.settle();
-      lab.device.clock.pause(200);
+      lab.device.clock.pause(3000);
       lab.device.step();
     },
   ),
