@@ -9,6 +9,9 @@ import { CaptureFileReader, checksumsValid, PacketStack, SequenceChecker } from 
 import { writeFlows } from './support/flow-file.ts';
 import { temporaryDirectory } from './support/process.ts';
 
+/** An example that waits for what never comes must not outlive its test. */
+const LONGEST_MILLISECONDS = 25_000;
+
 /** The NIC is run by the example's own loop: what it does does not hang on another thread getting time. */
 const nic = (wire: string) => `emulated:ixgbe?wire=${wire}&thread=0`;
 
@@ -20,7 +23,9 @@ function compiled(name: string): string {
 
 /** Lines that the example printed; rejects if it fails or says anything on standard error. */
 async function example(name: string, ...args: string[]): Promise<string[]> {
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, [compiled(name), ...args]);
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [compiled(name), ...args], {
+    timeout: LONGEST_MILLISECONDS,
+  });
   expect(stderr).toBe('');
   return stdout.trimEnd().split('\n');
 }

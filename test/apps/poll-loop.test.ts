@@ -268,7 +268,7 @@ describe('poll with interrupts', () => {
       const count = queue.receive(batch);
       batch.free();
       received += count;
-      return received >= 200 ? DONE : count;
+      return received >= 200 && slept > 2 ? DONE : count; // on a busy machine they may be there before the first look
     };
     const counted: RxInterrupt = {
       arm: () => {
@@ -281,7 +281,7 @@ describe('poll with interrupts', () => {
       keepAlive: (enabled) => interrupt.keepAlive(enabled),
     };
     await poll(step, { interrupts: [counted] });
-    expect(slept).toBeGreaterThan(2);
+    expect(received).toBeGreaterThanOrEqual(200);
   });
 });
 
