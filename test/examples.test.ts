@@ -83,7 +83,7 @@ describe('examples', () => {
     const [input, output] = ['in', 'out'].map((name) => join(temporaryDirectory(), `${name}.pcap`));
     await writeFlows(input, 20_000);
     const cpus = Array(3).fill(addon().getAffinity()[0]).join();
-    const ports = [`emulated:ixgbe?flow=1&wire=pcap:${input}`, `emulated:ixgbe?wire=pcap:,${output}`];
+    const ports = [`emulated:ixgbe?flow=1&pace=20kpps&wire=pcap:${input}`, `emulated:ixgbe?wire=pcap:,${output}`];
     expect(await example('pipeline', ...ports, '10000', cpus)).toEqual(['sent 10000 packets']);
     const last = new Map<number, number>();
     const workers = new Map<number, number>();
