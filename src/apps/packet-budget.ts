@@ -36,7 +36,7 @@ export class OwnBudget implements PacketBudget {
 /** Word of what nobody holds, and from there on one for each loop, each on cache lines of its own. */
 const FREE = 0;
 const STRIDE = 32;
-/** What a loop takes at once. */
+/** What a loop takes at once, unless a burst is larger. */
 const PORTION = 256;
 /** What fits in an atomic word, and is more than all loops take between two calls of `refill`. */
 const MOST_FREE = 2 ** 30;
@@ -85,9 +85,10 @@ export class BudgetShare implements PacketBudget {
     this.#own = (loop + 1) * STRIDE;
   }
 
+  /** Less than `most` only near the end of the budget: for each other size of bursts a loop needs a batch of that size. */
   allow(most: number): number {
     const words = this.#words;
-    if (words[this.#own] === 0) words[this.#own] = this.#claim();
+    if (words[this.#own] < most) words[this.#own] += this.#claim(Math.max(most, PORTION));
     return Math.min(words[this.#own], most);
   }
 
@@ -98,10 +99,10 @@ export class BudgetShare implements PacketBudget {
     Atomics.add(words, FREE, Atomics.exchange(words, this.#own, 0));
   }
 
-  #claim(): number {
+  #claim(most: number): number {
     for (;;) {
       const free = Atomics.load(this.#words, FREE);
-      const portion = Math.min(free, PORTION);
+      const portion = Math.min(free, most);
       if (portion === 0 || Atomics.compareExchange(this.#words, FREE, free, free - portion) === free) return portion;
     }
   }

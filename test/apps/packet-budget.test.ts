@@ -53,6 +53,18 @@ describe('a budget that loops share', () => {
     );
   });
 
+  it('allows full bursts until it runs short', () => {
+    const budget = new SharedBudget(2000, 2);
+    const loop = new BudgetShare(budget.words, 0);
+    for (const burst of [64, 600]) {
+      for (let i = 0; i < 6; i++) {
+        expect(loop.allow(burst)).toBe(burst);
+        loop.use(60);
+      }
+    }
+    expect(loop.allow(4096)).toBe(1280);
+  });
+
   it('may be more than a word of memory holds', () => {
     const budget = new SharedBudget(2 ** 31 + 5, 1);
     const loop = new BudgetShare(budget.words, 0);
