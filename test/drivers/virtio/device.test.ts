@@ -1,19 +1,11 @@
 import { once } from 'node:events';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { FeatureName } from '../../../src/datasheet/virtio/features.ts';
-import { openVirtio, type VirtioNetDevice, type VirtioOptions } from '../../../src/drivers/virtio/index.ts';
 import { IxyError } from '../../../src/errors.ts';
 import { PacketBatch } from '../../../src/memory/packet-batch.ts';
 import { FakeVirtio, USUAL } from './fake-device.ts';
 import type { FakeSplitQueue } from './fake-queue.ts';
-
-const opened: VirtioNetDevice[] = [];
-
-async function open(device: FakeVirtio, options: Partial<VirtioOptions> = {}): Promise<VirtioNetDevice> {
-  const nic = await openVirtio(device, { allocateMemory: device.allocateMemory, linkPollInterval: 0, ...options });
-  opened.push(nic);
-  return nic;
-}
+import { open } from './open-fake.ts';
 
 /** Puts a frame of `length` bytes into the next receive buffer, header first. */
 function deliver(device: FakeVirtio, length: number, queue = 0): void {
@@ -25,10 +17,6 @@ function deliver(device: FakeVirtio, length: number, queue = 0): void {
   for (let i = 12; i < 12 + length; i++) bytes.setUint8(i, i);
   ring.use(buffer, 12 + length);
 }
-
-afterEach(() => {
-  for (const nic of opened.splice(0)) nic.close();
-});
 
 describe.each(['split', 'packed'] as const)('packets over %s rings', (ring) => {
   const features: FeatureName[] = ['MAC', 'RING_PACKED'];

@@ -1,17 +1,10 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { FeatureName } from '../../../src/datasheet/virtio/features.ts';
-import { openVirtio, type VirtioNetDevice, type VirtioOptions } from '../../../src/drivers/virtio/index.ts';
+import type { VirtioOptions } from '../../../src/drivers/virtio/index.ts';
 import { PacketBatch } from '../../../src/memory/packet-batch.ts';
 import { FakeVirtio, USUAL } from './fake-device.ts';
 import type { FakeInterrupt } from './fake-interrupts.ts';
-
-const opened: VirtioNetDevice[] = [];
-
-async function open(device: FakeVirtio, options: Partial<VirtioOptions> = {}): Promise<VirtioNetDevice> {
-  const nic = await openVirtio(device, { allocateMemory: device.allocateMemory, linkPollInterval: 0, ...options });
-  opened.push(nic);
-  return nic;
-}
+import { open } from './open-fake.ts';
 
 const NONE = 0xffff;
 const vectors = (device: FakeVirtio) => device.queues.map(({ vector }) => vector);
@@ -31,10 +24,6 @@ function deliver(device: FakeVirtio, queue = 0, vector = 0): boolean {
   line(device, vector).fire();
   return true;
 }
-
-afterEach(() => {
-  for (const nic of opened.splice(0)) nic.close();
-});
 
 describe('vectors', () => {
   const features: FeatureName[] = [...USUAL, 'MQ'];

@@ -1,25 +1,15 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { FeatureName } from '../../../src/datasheet/virtio/features.ts';
 import { NET_CONFIG } from '../../../src/datasheet/virtio/net.ts';
-import { openVirtio, type VirtioNetDevice, type VirtioOptions } from '../../../src/drivers/virtio/index.ts';
+import type { VirtioOptions } from '../../../src/drivers/virtio/index.ts';
 import { rssKey } from '../../../src/packets/index.ts';
 import { expectError } from '../../packets/support.ts';
 import { FakeVirtio, USUAL } from './fake-device.ts';
+import { open } from './open-fake.ts';
 
 const RSS_CONFIG = [4, 1];
 const HASH_CONFIG = [4, 2];
 const KEY = [...rssKey('microsoft')];
-
-const opened: VirtioNetDevice[] = [];
-afterEach(() => {
-  for (const nic of opened.splice(0)) nic.close();
-});
-
-async function open(device: FakeVirtio, options: Partial<VirtioOptions> = {}): Promise<VirtioNetDevice> {
-  const nic = await openVirtio(device, { allocateMemory: device.allocateMemory, linkPollInterval: 0, ...options });
-  opened.push(nic);
-  return nic;
-}
 
 /** Two pairs, a table of 4 entries, and by default everything that RSS takes. */
 function fake(

@@ -16,102 +16,22 @@ import {
 } from '../../../src/datasheet/ixgbe/descriptors.ts';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
 import { insert } from '../../../src/datasheet/registers.ts';
-import { EmulatedDomain, IXGBE_RULES, type IxgbeRule } from '../../../src/emulation/index.ts';
+import { IXGBE_RULES, type IxgbeRule } from '../../../src/emulation/index.ts';
 import { addressHigh, addressLow } from '../../../src/memory/dma-memory.ts';
 import { allocatePlainMemory } from '../../../src/memory/plain-memory.ts';
-import { frameTo, type Lab, MAC, makeLab, RING, startLab } from './test-driver.ts';
+import { frameTo, type Lab, MAC, makeLab, RING } from './test-driver.ts';
+import {
+  OTHER,
+  receiving,
+  receivingInto,
+  running,
+  sending,
+  sendingAfter,
+  sendingWithContext,
+  starting,
+} from './wrong-drivers.ts';
 
-const OTHER = '02:00:00:00:00:02';
 const { CTRL, RDRXCTL, RXDCTL, TXDCTL, SRRCTL, HLREG0, RAH, SWSM } = ixgbe;
-
-/** A running device; `wrong` is what the driver then does wrong. */
-function running(wrong: (lab: Lab) => void): () => Lab {
-  return () => {
-    const lab = startLab();
-    expect(lab.device.model.violations).toEqual([]);
-    wrong(lab);
-    lab.device.step();
-    return lab;
-  };
-}
-
-/** A device that has been reset; `wrong` is what the driver does instead of starting it by the book. */
-function starting(wrong: (lab: Lab) => void): () => Lab {
-  return () => {
-    const lab = makeLab();
-    lab.device.setBusMaster(true);
-    lab.driver.reset();
-    wrong(lab);
-    lab.device.clock.pause(1);
-    lab.device.step();
-    return lab;
-  };
-}
-
-/** Receive set up by the book but for `wrong`, which comes just before the switches are thrown. */
-function receiving(wrong: (lab: Lab) => void): () => Lab {
-  return starting((lab) => {
-    lab.driver.setUpReceive();
-    wrong(lab);
-    lab.driver.enableRxQueue();
-    lab.driver.enableReceiver();
-  });
-}
-
-/** A frame received into descriptors that `wrong` has spoilt before they were given away. */
-function receivingInto(wrong: (lab: Lab) => void): () => Lab {
-  return running((lab) => {
-    const { driver, device, wire } = lab;
-    for (let i = 0; i < RING - 1; i++) {
-      wire.send(frameTo(MAC, 60));
-      device.step();
-    }
-    expect(driver.receive()).toHaveLength(RING - 1);
-    wrong(lab); // before the doorbell is heard
-    device.step();
-    for (let i = 0; i < RING; i++) {
-      wire.send(frameTo(MAC, 60));
-      device.step();
-    }
-  });
-}
-
-/** One descriptor sent, as given: by default a good one. */
-function sending(
-  options: { command?: number; status?: number; length?: number; address?: (lab: Lab) => number } = {},
-): () => Lab {
-  return running((lab) => {
-    const { length = 60, status = length << TX_PAYLEN_SHIFT } = options;
-    const command = options.command ?? TX_CMD_DATA | TX_CMD_EOP | TX_CMD_RS | length;
-    const address = options.address?.(lab) ?? lab.driver.tx.bufferAddress(0);
-    lab.driver.writeTx(0, address, command, status);
-    lab.driver.ring(ixgbe.TDT, 1);
-  });
-}
-
-/** A packet of 60 bytes behind a context for TCP with these lengths. */
-function sendingWithContext(macLength: number, ipLength: number, status: number, command = 0): () => Lab {
-  return running(({ driver }) => {
-    const context = (macLength << 9) | ipLength;
-    driver.tx.words.set([context, 0, TX_CMD_DEXT | TX_DTYP_CONTEXT | (1 << 11) | (1 << 10), 20 << 8], 0);
-    const all = TX_CMD_DATA | TX_CMD_EOP | TX_CMD_RS | command | 60;
-    driver.writeTx(1, driver.tx.bufferAddress(1), all, (60 << TX_PAYLEN_SHIFT) | status);
-    driver.ring(ixgbe.TDT, 2);
-  });
-}
-
-/** Frames sent by the book on a device whose TXDCTL or HLREG0 `prepare` has set. */
-function sendingAfter(prepare: (lab: Lab) => void, frame = frameTo(OTHER, 60), sizes = [frame.length]): () => Lab {
-  return starting((lab) => {
-    lab.driver.setUpTransmit();
-    prepare(lab);
-    lab.driver.enableTransmitter();
-    lab.driver.enableTxQueue();
-    lab.driver.waitForLink();
-    lab.driver.transmit(frame, sizes);
-  });
-}
-
 const pastTheEnd = 2 ** 45;
 
 const SCENARIOS: Record<IxgbeRule, () => Lab> = {
@@ -340,65 +260,4 @@ describe('strict mode catches', () => {
       expect(caught).toMatchObject({ section: expect.stringMatching(/^\d+(\.\d+)+$/), count: expect.any(Number) });
     });
   }
-
-  test('a ring whose memory is taken away while it runs', () => {
-    const { device, driver } = startLab({ domain: new EmulatedDomain() });
-    driver.rx.unmap();
-    driver.tx.unmap();
-    device.step();
-    expect(device.model.violations.map((violation) => violation.rule)).toEqual([
-      'rx.ring-unmapped',
-      'tx.ring-unmapped',
-    ]);
-  });
-});
-
-test('a register of a running queue may be written as it is', () => {
-  const { device, driver } = startLab();
-  driver.write(SRRCTL, driver.read(SRRCTL));
-  expect(device.model.violations).toEqual([]);
-  driver.write(SRRCTL, driver.read(SRRCTL) ^ SRRCTL.bits.DROP_EN.mask);
-  expect(device.model.violations).toMatchObject([{ rule: 'rx.configured-while-enabled', register: 'SRRCTL' }]);
-});
-
-test('buffers of packets that are cut into segments may be longer than a frame', () => {
-  const send = (command: number): string[] => {
-    const lab = startLab();
-    const length = 16_000;
-    const context = [
-      (14 << 9) | 20,
-      0,
-      TX_CMD_DEXT | TX_DTYP_CONTEXT | (1 << 11) | (1 << 10),
-      (1460 << 16) | (20 << 8),
-    ];
-    lab.driver.tx.words.set(context, 0);
-    const all = TX_CMD_DATA | TX_CMD_EOP | TX_CMD_RS | command | length;
-    const status = ((length - 54) << TX_PAYLEN_SHIFT) | TX_INSERT_L4_CHECKSUM;
-    lab.driver.writeTx(1, lab.driver.tx.bufferAddress(0), all, status);
-    lab.driver.ring(ixgbe.TDT, 2);
-    lab.device.step();
-    return lab.device.model.violations.map(({ rule }) => rule);
-  };
-  expect(send(0)).toContain('tx.zero-length');
-  expect(send(TX_CMD_TSE)).not.toContain('tx.zero-length');
-});
-
-test('without strict mode nothing is recorded', () => {
-  const { device, driver } = startLab({ strict: false });
-  driver.ring(ixgbe.RDT, RING);
-  driver.read(ixgbe.EIMC);
-  device.step();
-  expect(device.model.violations).toEqual([]);
-});
-
-test('a violation is recorded once for each place, with a count', () => {
-  const { device, driver } = startLab();
-  for (let i = 0; i < 3; i++) driver.write(ixgbe.RDH, 0, 5);
-  driver.write(ixgbe.RDH, 0, 6);
-  expect(device.model.violations).toMatchObject([
-    { rule: 'register.read-only', register: 'RDH', queue: 5, count: 3, level: 'broken' },
-    { rule: 'register.read-only', register: 'RDH', queue: 6, count: 1 },
-  ]);
-  device.model.clearViolations();
-  expect(device.model.violations).toEqual([]);
 });
