@@ -41,7 +41,7 @@ export const dropsByFilter: Check = (bench) =>
     await remove();
   });
 
-export const followsProcessors: Check = async (bench) => {
+const followsProcessors: Check = async (bench) => {
   const { guest, nic } = bench;
   const restore = await pinVectors(bench);
   // A vector moves to its new processor when it next fires.

@@ -11,14 +11,14 @@ export function testMedia(bench: VariantBench): void {
   });
 }
 
-export async function hasCable({ guest }: VariantBench): Promise<void> {
+async function hasCable({ guest }: VariantBench): Promise<void> {
   const { near } = TWINS;
   expect(await guest().output(`ethtool ${near.name}`)).toContain('Port: Direct Attach Copper');
   const page = await guest().output(`ethtool -m ${near.name} raw on length 256 | base64 -w 0`);
   expect([...Buffer.from(page, 'base64')]).toEqual([...sfpModule('da')]);
 }
 
-export async function hasOptics({ guest }: VariantBench): Promise<void> {
+async function hasOptics({ guest }: VariantBench): Promise<void> {
   const { near, far } = OPTICS;
   const log = await guest().output('dmesg --notime');
   expect(log).toContain('ixgbe 0000:00:0b.0: MAC: 2, PHY: 19, SFP+: 5');
@@ -35,7 +35,7 @@ export async function hasOptics({ guest }: VariantBench): Promise<void> {
   expect(said('Vendor PN')).toBe('10GBASE-SR');
 }
 
-export async function hasNothing({ guest, server }: VariantBench): Promise<void> {
+async function hasNothing({ guest, server }: VariantBench): Promise<void> {
   const { name, index } = EMPTY_CAGE;
   const log = await guest().output('dmesg --notime');
   expect(log).toContain('ixgbe 0000:00:0d.0: Intel(R) 10 Gigabit Network Connection');

@@ -28,13 +28,13 @@ export function testInterruptTest(bench: VariantBench): void {
 }
 
 /** Causes are raised by software while they are enabled, and while they are not. */
-export async function passInterruptTest({ guest }: VariantBench): Promise<void> {
+async function passInterruptTest({ guest }: VariantBench): Promise<void> {
   const { stdout: report } = await guest().run(`ethtool -t ${OPTICS.near.name} offline`);
   expect(report).toMatch(/^Interrupt test .*\s0$/m);
   expect(report).toContain('The test result is PASS');
 }
 
-export async function areTwoFunctions({ guest }: VariantBench): Promise<void> {
+async function areTwoFunctions({ guest }: VariantBench): Promise<void> {
   const devices = await guest().output('lspci -n -s 0a');
   expect(devices.split('\n')).toEqual([0, 1].map((part) => `00:0a.${part} 0200: 8086:10fb (rev 01)`));
   expect(await guest().output('lspci -vv -s 0a.1')).toContain('Interrupt: pin B');
@@ -44,7 +44,7 @@ export async function areTwoFunctions({ guest }: VariantBench): Promise<void> {
 }
 
 /** The far end moves to a namespace of its own: what reaches it has come by the cable. */
-export async function areConnected({ guest, server }: VariantBench, { near, far }: Pair): Promise<void> {
+async function areConnected({ guest, server }: VariantBench, { near, far }: Pair): Promise<void> {
   await guest().output(`ip netns add ${far.namespace} && ip link set ${far.name} netns ${far.namespace}`);
   for (const end of [near, far]) {
     const address = at(end, `ip address add ${end.address}/24 dev ${end.name}`);
@@ -56,7 +56,7 @@ export async function areConnected({ guest, server }: VariantBench, { near, far 
   }
 }
 
-export async function carryTraffic(bench: VariantBench, { near, far }: Pair): Promise<void> {
+async function carryTraffic(bench: VariantBench, { near, far }: Pair): Promise<void> {
   const { guest } = bench;
   const [nearWire, farWire] = [wireOf(bench, near), wireOf(bench, far)];
   for (const size of PING_SIZES) {
@@ -77,7 +77,7 @@ export async function carryTraffic(bench: VariantBench, { near, far }: Pair): Pr
   }
 }
 
-export async function interruptAsTheyCan({ guest }: VariantBench): Promise<void> {
+async function interruptAsTheyCan({ guest }: VariantBench): Promise<void> {
   const before = await interrupts(guest);
   expect(before.get(OPTICS.near.name)?.kind).toBe('PCI-MSI');
   expect(before.get(OPTICS.far.name)?.kind).toBe('IO-APIC');

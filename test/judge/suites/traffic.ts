@@ -53,7 +53,7 @@ export const reportsSending: Check = async ({ guest }) => {
   await guest().output(`${ping(FAR.ip)} && ${until(idle)}`);
 };
 
-export const carriesTcp: Check = async (bench) => {
+const carriesTcp: Check = async (bench) => {
   const { guest, nic } = bench;
   const { host } = nic().far;
   await host.output(`ip link set ${nic().far.interface} mtu 1500 && ${patient(nic().far.interface, FAR.ip)}`);
