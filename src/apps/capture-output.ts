@@ -4,11 +4,11 @@
  */
 import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from 'node:fs';
 import { IxyError } from '../errors.ts';
+import { nap } from '../nap.ts';
 
 const STANDARD_OUTPUT = 1;
 /** Milliseconds. */
 const LONGEST_WAIT = 500;
-const NEVER_NOTIFIED = new Int32Array(new SharedArrayBuffer(4));
 
 export class CaptureOutput {
   /** For messages: the path, or 'standard output'. */
@@ -42,7 +42,7 @@ export class CaptureOutput {
   close(): void {
     try {
       const deadline = performance.now() + LONGEST_WAIT;
-      while (!this.ready() && performance.now() < deadline) Atomics.wait(NEVER_NOTIFIED, 0, 0, 1);
+      while (!this.ready() && performance.now() < deadline) nap(1);
     } finally {
       if (this.#descriptor !== STANDARD_OUTPUT) closeSync(this.#descriptor);
     }

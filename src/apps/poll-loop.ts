@@ -8,6 +8,7 @@
  */
 import type { RxInterrupt } from '../drivers/net-device.ts';
 import { IxyError } from '../errors.ts';
+import { nap } from '../nap.ts';
 import type { PollWatch } from '../workers/poll-watch.ts';
 import { DONE, type PollMode, type PollOptions, type Step } from './poll.ts';
 
@@ -22,8 +23,6 @@ const MOST_WORK = 1024;
 const WORK_PER_NAP = 16;
 /** How long each mode polls in vain before it rests. Adaptive loops at high load must not sleep between two bursts. */
 const PATIENCE: Readonly<Record<PollMode, number>> = { busy: 10, adaptive: 0.2, interrupt: 0 };
-
-const NEVER_NOTIFIED = new Int32Array(new SharedArrayBuffer(4));
 
 export class PollLoop {
   readonly #step: Step;
@@ -108,7 +107,7 @@ export class PollLoop {
 
   #rest(): number {
     if (this.#arm()) return this.#fallAsleep();
-    Atomics.wait(NEVER_NOTIFIED, 0, 0, this.#nap);
+    nap(this.#nap);
     this.#watch?.rested();
     return this.#look(WORK_PER_NAP);
   }

@@ -1,6 +1,7 @@
 /** Captures in files, or on standard input and output ('-'), read and written synchronously. */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { IxyError } from '../errors.ts';
+import { nap } from '../nap.ts';
 import { CaptureParser } from './capture-parser.ts';
 import type { CaptureFormat, CaptureRecord } from './capture-record.ts';
 import { CaptureWriter, type CaptureWriterOptions } from './capture-writer.ts';
@@ -12,7 +13,6 @@ const STANDARD_OUTPUT = 1;
 /** How long a pipe that is not ready is waited for, in all and between tries. */
 const PIPE_TIMEOUT_MILLISECONDS = 10_000;
 const PIPE_PAUSE_MILLISECONDS = 1;
-const NEVER_NOTIFIED = new Int32Array(new SharedArrayBuffer(4));
 
 /** Reads a capture of any size in chunks of 256 KiB. */
 export class CaptureFileReader implements Iterable<CaptureRecord> {
@@ -127,7 +127,7 @@ function whenReady(call: () => number): number {
           `the other end of the pipe was not ready for ${PIPE_TIMEOUT_MILLISECONDS} ms`,
         );
       }
-      Atomics.wait(NEVER_NOTIFIED, 0, 0, PIPE_PAUSE_MILLISECONDS);
+      nap(PIPE_PAUSE_MILLISECONDS);
     }
   }
 }

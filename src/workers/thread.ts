@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { IxyError } from '../errors.ts';
 import { SharedPool } from '../memory/shared-pool.ts';
+import { nap } from '../nap.ts';
 import { addon } from '../native/addon.ts';
 import { borrowQueues } from '../ports/borrow-queues.ts';
 import { settle } from '../settle.ts';
@@ -13,7 +14,6 @@ import { FINISHED, RUNNING, STOP, type ThreadOrders } from './thread-protocol.ts
 /** What has been given to the NICs may still leave; a link that is down takes nothing. */
 const DRAIN_MILLISECONDS = 100;
 const NAP_MILLISECONDS = 0.1;
-const NEVER_NOTIFIED = new Int32Array(new SharedArrayBuffer(4));
 
 async function run(orders: ThreadOrders): Promise<void> {
   const { index, core, data } = orders;
@@ -66,7 +66,7 @@ function die(error: IxyError): void {
 function drain(ports: readonly WorkerPort[]): void {
   const deadline = performance.now() + DRAIN_MILLISECONDS;
   const busy = (): boolean => ports.some(({ tx }) => tx.some((queue) => queue.pending() > 0));
-  while (busy() && performance.now() < deadline) Atomics.wait(NEVER_NOTIFIED, 0, 0, NAP_MILLISECONDS);
+  while (busy() && performance.now() < deadline) nap(NAP_MILLISECONDS);
 }
 
 await run(workerData as ThreadOrders);
