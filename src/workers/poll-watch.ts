@@ -73,7 +73,6 @@ export class PollWatch {
       const { nanoseconds } = collection;
       words[WORDS.collections]++;
       words[WORDS.collected] += nanoseconds;
-      words[WORDS.longestCollection] = Math.max(words[WORDS.longestCollection], nanoseconds);
       within += Math.max(0, Math.min(end, collection.begin + nanoseconds) - Math.max(begin, collection.begin));
     }
     if (within > 0 && within >= (end - begin) / 2) words[WORDS.longestCause] = COLLECTION;

@@ -20,21 +20,19 @@ export const WORDS = {
   longest: 3,
   longestAt: 4,
   longestCause: 5,
-  /** Times that the loop slept on purpose, how long altogether, and at most. */
+  /** Times that the loop slept on purpose, and how long altogether. */
   rests: 6,
   rested: 7,
-  longestRest: 8,
-  collections: 9,
-  collected: 10,
-  longestCollection: 11,
+  collections: 8,
+  collected: 9,
   /** How long the thread was not on a CPU, although it had not gone to sleep. */
-  waited: 12,
+  waited: 10,
   /** Linux's id of the loop's thread. */
-  thread: 13,
+  thread: 11,
   /** Not the reader's: what the next poll has to note, and the state of the clocks when the CPU time was last looked at. */
-  mark: 14,
-  sampledAt: 15,
-  sampledCpu: 16,
+  mark: 12,
+  sampledAt: 13,
+  sampledCpu: 14,
 } as const;
 
 /** What made a gap long, as `longestCause`. */

@@ -39,7 +39,7 @@ export function watchedPoll(record: WatchRecord, clock: WatchClock): WatchedPoll
 function makeWatchedPoll(record: WatchRecord, clock: WatchClock, constants: typeof CONSTANTS): WatchedPoll {
   const { words: $words, gaps: $gaps, bursts: $bursts } = record;
   const { time: $time, readTime, cpu: $cpu, readCpu } = clock;
-  const { polls, packets, last, longest, longestAt, longestCause, rests, rested, longestRest } = constants;
+  const { polls, packets, last, longest, longestAt, longestCause, rests, rested } = constants;
   const { waited, mark, sampledAt, sampledCpu, MOST_COUNTED, SAMPLE_NANOSECONDS } = constants;
   const { STEP, EVENT_LOOP, OFF_CPU, TURNED, RESTED, FIRST } = constants;
 
@@ -56,7 +56,6 @@ function makeWatchedPoll(record: WatchRecord, clock: WatchClock, constants: type
     sample(now);
     $words[rests]++;
     $words[rested] += gap;
-    if (gap > $words[longestRest]) $words[longestRest] = gap;
   };
 
   const noteGap = (gap: number, now: number): void => {
