@@ -3,6 +3,8 @@ import type { RxQueue, TxQueue } from '../../src/drivers/net-device.ts';
 import { PacketBatch } from '../../src/memory/packet-batch.ts';
 import type { PacketPool } from '../../src/memory/packet-pool.ts';
 
+/** Frames of a burst where nothing else is said. */
+export const BURST = 16;
 /** Where in a frame whoever sends it on leaves a mark, an order to it, the flow, and the frame's number in the flow. */
 export const MARK_OFFSET = 42;
 const ORDER_OFFSET = 43;
@@ -15,7 +17,7 @@ const HEAD_BYTES = 64;
 export interface FlowTrafficOptions {
   /** Bytes of a frame, 64 or more; what a buffer does not hold is zeros behind it. Default 64. */
   readonly frame?: number;
-  /** Frames of a burst. Default 16. */
+  /** Frames of a burst. Default `BURST`. */
   readonly burst?: number;
   /** Frames of a flow, one behind the other, before the next flow has its turn. Default 1. */
   readonly inARow?: number;
@@ -51,7 +53,7 @@ export class FlowTraffic {
   constructor(
     { rx, tx }: { readonly rx: readonly RxQueue[]; readonly tx: readonly TxQueue[] },
     flows: number,
-    { frame = HEAD_BYTES, burst = 16, inARow = 1, others = () => {} }: FlowTrafficOptions = {},
+    { frame = HEAD_BYTES, burst = BURST, inARow = 1, others = () => {} }: FlowTrafficOptions = {},
   ) {
     this.flows = flows;
     this.sent = new Int32Array(flows);
