@@ -3,11 +3,9 @@
  * recorded first, in a virtual machine (docs/judge.md tells what that takes).
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { SLOT } from '../../test/judge/harness/bench.ts';
-import { JudgedNic } from '../../test/judge/harness/judged-nic.ts';
+import { JUDGED, JudgedNic } from '../../test/judge/harness/judged-nic.ts';
 import { recordLinux } from '../../test/judge/harness/recorded-run.ts';
 import { Guest } from '../../test/vm/harness/guest.ts';
 import { missingFor } from '../../test/vm/harness/missing.ts';
@@ -20,11 +18,10 @@ const RECORDED = join(PROJECT, 'scripts/linux-ixgbe/recorded.json');
 const PAGE = join(PROJECT, 'docs/linux-ixgbe.md');
 
 async function record(): Promise<Recorded> {
-  const socket = join(tmpdir(), `ixy-record-${process.pid}.sock`);
-  const machine = { nics: [], served: [{ socket, slot: SLOT }] };
+  const machine = { nics: [], served: [JUDGED] };
   const missing = missingFor(machine);
   if (missing !== undefined) throw new Error(missing);
-  const nic = await JudgedNic.start(socket);
+  const nic = await JudgedNic.start();
   try {
     const guest = await Guest.boot(machine);
     try {

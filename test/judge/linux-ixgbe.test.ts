@@ -1,11 +1,7 @@
 /** Linux's own, unmodified ixgbe driver finds an 82599 in its machine, which is ours. */
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { haveTap } from '../support/tap.ts';
-import { describeGuest } from '../vm/harness/describe-guest.ts';
-import { type Bench, kernelLog, SLOT, WARNINGS } from './harness/bench.ts';
-import { JudgedNic } from './harness/judged-nic.ts';
+import { expect, it } from 'vitest';
+import { kernelLog, WARNINGS } from './harness/bench.ts';
+import { describeJudged } from './harness/describe-judged.ts';
 import { testBringUp } from './suites/bring-up.ts';
 import { testFilters } from './suites/filters.ts';
 import { testFlowDirector } from './suites/flow-director.ts';
@@ -25,47 +21,34 @@ import { testTraffic } from './suites/traffic.ts';
 
 /** What the kernel says when an emulated machine gets too little time, when there is nothing to say, and of any card. */
 const USUAL = /^$|hrtimer: interrupt took|clocksource|TSC|enabling UDP RSS/;
-const SOCKET = join(tmpdir(), `ixy-judge-${process.pid}.sock`);
 
 // One machine and one NIC for all, in the order in which a person would try them.
-describe.runIf(haveTap)('the emulated 82599', () => {
-  let served: JudgedNic | undefined;
-  beforeAll(async () => {
-    served = await JudgedNic.start(SOCKET);
+describeJudged('the emulated 82599', "under Linux's driver", {}, (bench) => {
+  const { nic } = bench;
+  testRecording(bench);
+  testBringUp(bench);
+  testTraffic(bench);
+  testSegmentation(bench);
+  testFilters(bench);
+  testStatistics(bench);
+  testLimits(bench);
+  testRss(bench);
+  testFlowDirector(bench);
+  testInterrupts(bench);
+  testModeration(bench);
+  testPtp(bench);
+  testRules(bench);
+  testSelfTest(bench);
+  testLink(bench);
+  testReload(bench);
+
+  it('was driven by known registers alone, within its memory', () => {
+    expect([...nic().unknown]).toEqual([]);
+    expect(nic().device.model.dmaFaults).toBe(0);
+    expect(nic().log).toHaveLength(1);
   });
-  afterAll(() => served?.close());
-  const nic = (): JudgedNic => {
-    if (!served) throw new Error('the NIC is there only while its tests run');
-    return served;
-  };
 
-  describeGuest("under Linux's driver", { nics: [], served: [{ socket: SOCKET, slot: SLOT }] }, (guest) => {
-    const bench: Bench = { guest, nic };
-    testRecording(bench);
-    testBringUp(bench);
-    testTraffic(bench);
-    testSegmentation(bench);
-    testFilters(bench);
-    testStatistics(bench);
-    testLimits(bench);
-    testRss(bench);
-    testFlowDirector(bench);
-    testInterrupts(bench);
-    testModeration(bench);
-    testPtp(bench);
-    testRules(bench);
-    testSelfTest(bench);
-    testLink(bench);
-    testReload(bench);
-
-    it('was driven by known registers alone, within its memory', () => {
-      expect([...nic().unknown]).toEqual([]);
-      expect(nic().device.model.dmaFaults).toBe(0);
-      expect(nic().log).toHaveLength(1);
-    });
-
-    it('gave the kernel nothing to warn of', async () => {
-      expect((await kernelLog(bench, WARNINGS)).split('\n').filter((line) => !USUAL.test(line))).toEqual([]);
-    });
+  it('gave the kernel nothing to warn of', async () => {
+    expect((await kernelLog(bench, WARNINGS)).split('\n').filter((line) => !USUAL.test(line))).toEqual([]);
   });
 });

@@ -13,8 +13,7 @@ export interface Bench {
  */
 export type Check = (bench: Bench) => Promise<void>;
 
-/** The NIC's place in the guest, and the interface that its driver makes. */
-export const SLOT = 10;
+/** The interface that the NIC's driver makes. */
 export const INTERFACE = 'eth0';
 
 /** Seconds until what the guest's kernel waits for has happened; and where the guest has them, if they are others. */

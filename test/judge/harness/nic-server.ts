@@ -1,5 +1,4 @@
 /** Emulated 82599s that a virtual machine is given, each by a socket of its own. */
-import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { IxgbeModelOptions } from '../../../src/emulation/ixgbe/model.ts';
@@ -14,6 +13,11 @@ export interface NicVariant extends Omit<AttachedNic, 'socket'> {
   readonly wire: WireEnd;
 }
 
+/** Where this process serves the NIC of that index. */
+export function socketPath(index: number): string {
+  return join(tmpdir(), `ixy-judge-${process.pid}-${index}.sock`);
+}
+
 export class NicServer {
   /** In the order of the variants; strict. */
   readonly devices: readonly ServedDevice[];
@@ -23,7 +27,6 @@ export class NicServer {
   readonly unknown = new Set<string>();
   /** What the server had to say. */
   readonly log: string[] = [];
-  readonly #directory = mkdtempSync(join(tmpdir(), 'ixy-judge-'));
   readonly #controller = new AbortController();
   #server: VfioUserServer | undefined;
   #running: Promise<void> | undefined;
@@ -41,7 +44,7 @@ export class NicServer {
     });
     this.served = variants.map(({ options: _options, wire: _wire, ...place }, i) => ({
       ...place,
-      socket: join(this.#directory, `${i}.sock`),
+      socket: socketPath(i),
     }));
   }
 
@@ -57,6 +60,5 @@ export class NicServer {
     await this.#running;
     this.#server?.close();
     for (const { model } of this.devices) model.wire?.close();
-    rmSync(this.#directory, { recursive: true });
   }
 }

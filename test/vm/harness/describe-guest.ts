@@ -1,5 +1,6 @@
 /** Tests in a virtual machine: one boot for a group of them. */
-import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
+import { beforeEach, describe } from 'vitest';
+import { duringTests } from '../../support/during-tests.ts';
 import { available } from '../../support/features.ts';
 import { Guest } from './guest.ts';
 import type { Machine } from './machine.ts';
@@ -15,15 +16,7 @@ const LOG_LINES = 20;
  */
 export function describeGuest(name: string, machine: Machine, define: (guest: () => Guest) => void): void {
   describe.runIf(canBoot(name, machine))(name, () => {
-    let booted: Guest | undefined;
-    beforeAll(async () => {
-      booted = await Guest.boot(machine);
-    }, BOOT_TIMEOUT);
-    afterAll(() => booted?.close());
-    const guest = (): Guest => {
-      if (!booted) throw new Error('the guest is up only while its tests run');
-      return booted;
-    };
+    const guest = duringTests('the guest', () => Guest.boot(machine), BOOT_TIMEOUT);
     beforeEach(({ onTestFailed }) => {
       onTestFailed(async () => {
         const { stdout } = await guest().run(`dmesg | tail -n ${LOG_LINES}`);
