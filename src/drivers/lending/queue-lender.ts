@@ -114,14 +114,16 @@ export class QueueLender {
     count: number,
     lent: (loan: Loan) => readonly number[],
   ): void {
+    const refuse = (problem: string): never => {
+      throw new IxyError('ERR_ARGUMENT', `${name}: ${problem}`);
+    };
     for (const [position, queue] of queues.entries()) {
-      const problem =
-        !Number.isInteger(queue) || queue < 0 || queue >= count
-          ? `there are ${count}`
-          : queues.indexOf(queue) !== position || [...this.#loans].some((loan) => lent(loan).includes(queue))
-            ? 'it is lent already'
-            : undefined;
-      if (problem) throw new IxyError('ERR_ARGUMENT', `${name}: no ${what} queue ${queue} to lend: ${problem}`);
+      if (!Number.isInteger(queue) || queue < 0 || queue >= count)
+        refuse(`there is no ${what} queue ${queue} to lend; its ${what} queues are 0 to ${count - 1}`);
+      if (queues.indexOf(queue) !== position)
+        refuse(`${what} queue ${queue} is named twice in one request to lend; name each queue once`);
+      if ([...this.#loans].some((loan) => lent(loan).includes(queue)))
+        refuse(`${what} queue ${queue} is lent already; take it back first, with takeBack() of that loan`);
     }
   }
 

@@ -169,17 +169,20 @@ describe('a loan', () => {
     const { memory } = pool;
     const refusal = (message: string) => expect.objectContaining({ code: 'ERR_ARGUMENT', message });
     expect(() => lend({ nic }, { rx: [2], tx: [], memory })).toThrow(
-      refusal('emulated:a: no receive queue 2 to lend: there are 2'),
+      refusal('emulated:a: there is no receive queue 2 to lend; its receive queues are 0 to 1'),
     );
     expect(() => lend({ nic }, { rx: [], tx: [0.5], memory })).toThrow(
-      refusal('emulated:a: no transmit queue 0.5 to lend: there are 2'),
+      refusal('emulated:a: there is no transmit queue 0.5 to lend; its transmit queues are 0 to 1'),
     );
-    const again = 'emulated:a: no receive queue 1 to lend: it is lent already';
-    expect(() => lend({ nic }, { rx: [1, 1], tx: [], memory })).toThrow(refusal(again));
+    expect(() => lend({ nic }, { rx: [1, 1], tx: [], memory })).toThrow(
+      refusal('emulated:a: receive queue 1 is named twice in one request to lend; name each queue once'),
+    );
     const loan = lend({ nic }, { rx: [1], tx: [0], memory });
-    expect(() => lend({ nic }, { rx: [1], tx: [], memory })).toThrow(refusal(again));
+    expect(() => lend({ nic }, { rx: [1], tx: [], memory })).toThrow(
+      refusal('emulated:a: receive queue 1 is lent already; take it back first, with takeBack() of that loan'),
+    );
     expect(() => lend({ nic }, { rx: [], tx: [0], memory })).toThrow(
-      refusal('emulated:a: no transmit queue 0 to lend: it is lent already'),
+      refusal('emulated:a: transmit queue 0 is lent already; take it back first, with takeBack() of that loan'),
     );
     loan.takeBack();
     lend({ nic }, { rx: [1], tx: [0], memory }).takeBack();
