@@ -7,6 +7,13 @@ import { IxyError } from '../errors.ts';
 import { addon } from '../native/addon.ts';
 import type { DmaMemory } from './dma-memory.ts';
 
+/** What tells a file from all others that are open; its size too, as nothing may be mapped beyond its end. */
+interface FileIdentity {
+  readonly device: bigint;
+  readonly inode: bigint;
+  readonly size: bigint;
+}
+
 /** Memory as plain data, to be sent to another thread. */
 export interface MemoryShare {
   readonly kind: DmaMemory['kind'];
@@ -14,8 +21,8 @@ export interface MemoryShare {
   readonly pageSize: number;
   /** −1 if `buffer` is there. */
   readonly descriptor: number;
-  /** The number of the file behind the descriptor, which may come to mean another one. */
-  readonly inode: number;
+  /** The file behind the descriptor, which may come to mean another one; undefined if `buffer` is there. */
+  readonly file: FileIdentity | undefined;
   readonly buffer: SharedArrayBuffer | undefined;
 }
 
@@ -28,8 +35,8 @@ export function shareMemory({ kind, size, pageSize, descriptor, buffer }: DmaMem
       'memory that threads share must have a descriptor, or lie in a SharedArrayBuffer; use allocateHugeMemory or allocatePlainMemory',
     );
   }
-  if (shared) return { kind, size, pageSize, descriptor: -1, inode: 0, buffer: shared };
-  return { kind, size, pageSize, descriptor, inode: fstatSync(descriptor).ino, buffer: undefined };
+  if (shared) return { kind, size, pageSize, descriptor: -1, file: undefined, buffer: shared };
+  return { kind, size, pageSize, descriptor, file: identityOf(descriptor), buffer: undefined };
 }
 
 /** The memory on this thread; `free` gives back this thread's mapping only. Throws `ERR_CLOSED` if its owner has freed it. */
@@ -37,22 +44,29 @@ export function attachMemory(share: MemoryShare): DmaMemory {
   return new AttachedMemory(share, share.buffer ?? mapAgain(share));
 }
 
-function mapAgain({ descriptor, inode, size }: MemoryShare): ArrayBuffer {
-  if (inodeOf(descriptor) !== inode) {
+function mapAgain({ descriptor, file, size }: MemoryShare): ArrayBuffer {
+  if (!file || !isStill(file, descriptor)) {
     throw new IxyError(
       'ERR_CLOSED',
-      `${size} bytes of shared memory were freed before this thread had attached to them`,
+      `${size} bytes of shared memory were freed before this thread had attached to them: descriptor ${descriptor} is another ` +
+        'file by now, or none; free it only when no thread is about to attach to it any more',
     );
   }
   return addon().mmap(descriptor, size, 0, addon().constants.MAP_SHARED);
 }
 
-function inodeOf(descriptor: number): number | undefined {
+function isStill({ device, inode, size }: FileIdentity, descriptor: number): boolean {
   try {
-    return fstatSync(descriptor).ino;
+    const found = identityOf(descriptor);
+    return found.device === device && found.inode === inode && found.size === size;
   } catch {
-    return undefined;
+    return false;
   }
+}
+
+function identityOf(descriptor: number): FileIdentity {
+  const { dev, ino, size } = fstatSync(descriptor, { bigint: true });
+  return { device: dev, inode: ino, size };
 }
 
 class AttachedMemory implements DmaMemory {

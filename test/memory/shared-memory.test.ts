@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, ftruncateSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { DmaMemory } from '../../src/memory/dma-memory.ts';
 import { allocateSharedMemory } from '../../src/memory/memfd-memory.ts';
@@ -85,5 +85,30 @@ describe('memory that cannot be shared', () => {
     expect(second.descriptor).toBe(share.descriptor);
     expect(() => attachMemory(share)).toThrow(/were freed before this thread had attached/);
     second.free();
+  });
+
+  const refusal = expect.objectContaining({
+    code: 'ERR_CLOSED',
+    message: expect.stringMatching(/were freed before this thread had attached .* another file by now, or none; free/),
+  });
+
+  it('is not mistaken for a file of another file system with the same inode number', () => {
+    const memory = allocateSharedMemory(SIZE);
+    const share = shareMemory(memory);
+    const { file } = share;
+    if (!file) throw new Error('memory behind a descriptor lies in a file');
+    // Two file systems number their files apart from each other: only the device tells which one is meant.
+    expect(() => attachMemory({ ...share, file: { ...file, device: file.device + 1n } })).toThrow(refusal);
+    expect(() => attachMemory({ ...share, file: { ...file, inode: file.inode + 1n } })).toThrow(refusal);
+    attachMemory(share).free();
+    memory.free();
+  });
+
+  it.each([SIZE / 2, 2 * SIZE])('is not what a file of %i bytes holds', (bytes) => {
+    const memory = allocateSharedMemory(SIZE);
+    const share = shareMemory(memory);
+    ftruncateSync(memory.descriptor, bytes);
+    expect(() => attachMemory(share)).toThrow(refusal);
+    memory.free();
   });
 });
