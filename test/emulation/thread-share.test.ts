@@ -1,8 +1,9 @@
 /** A device on the emulation's thread, for threads that it is lent to. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ixgbe } from '../../src/datasheet/ixgbe/index.ts';
 import { EmulationThread, ThreadedPciDevice } from '../../src/emulation/index.ts';
 import { attachThreadedDevice, type ThreadedShare } from '../../src/emulation/thread/attached-device.ts';
+import { Mailbox } from '../../src/emulation/thread/mailbox.ts';
 import * as protocol from '../../src/emulation/thread/protocol.ts';
 import type { AttachedDevice } from '../../src/pci/device-share.ts';
 
@@ -109,5 +110,38 @@ describe('a shared device', () => {
       expect(Atomics.load(words, protocol.REMOVED)).toBe(1);
     }
     expect(device.bar(0).read32(STATUS)).toBe(status);
+  });
+});
+
+describe('a mailbox', () => {
+  test('never takes a late answer for that to another question', () => {
+    const letters = new SharedArrayBuffer(protocol.MAILBOX_BYTES);
+    const bell = new SharedArrayBuffer(protocol.MAILBOX_BYTES);
+    const words = new Int32Array(letters);
+    const mailbox = new Mailbox({ thread: 'slow', letters, bell });
+    // Nobody is there to answer, and each look at the clock takes as long as a caller waits at most.
+    let now = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+      now += 10_001;
+      return now;
+    });
+    const silent = expect.objectContaining({
+      code: 'ERR_DEVICE_GONE',
+      message: expect.stringMatching(/did not answer/),
+    });
+    try {
+      expect(() => mailbox.read(0, 0, STATUS, 4)).toThrow(silent);
+      // The device thread was at work on it all the time, and answers while the next question stands there.
+      clock.mockImplementationOnce(() => {
+        words[protocol.VALUE] = 4711;
+        Atomics.store(words, protocol.STATE, protocol.ANSWERED);
+        return now;
+      });
+      expect(() => mailbox.read(0, 0, STATUS + 8, 4)).toThrow(silent);
+      expect(() => mailbox.write(0, 0, STATUS, 4, 1)).toThrow(silent);
+      expect(Atomics.load(words, protocol.STATE)).toBe(protocol.IDLE);
+    } finally {
+      clock.mockRestore();
+    }
   });
 });

@@ -15,6 +15,8 @@ export class Mailbox {
   readonly share: protocol.MailboxShare;
   readonly #words: Int32Array;
   readonly #bell: Int32Array;
+  /** A request has timed out. Its answer may come yet, and could not be told from that to another one. */
+  #unanswered = false;
 
   constructor(share: protocol.MailboxShare) {
     this.share = share;
@@ -24,7 +26,7 @@ export class Mailbox {
 
   /**
    * Reads from a BAR, or from `CONFIG_SPACE`; unsigned. Throws what the device refuses it with, `ERR_DEVICE_GONE` if
-   * its thread has ended or does not answer, and `ERR_CLOSED` if the mailbox was removed.
+   * its thread has ended or does not answer, now or to an earlier request, and `ERR_CLOSED` if the mailbox was removed.
    */
   read(device: number, space: number, offset: number, bytes: AccessBytes): number {
     this.#access(protocol.READ, device, space, offset, bytes);
@@ -41,14 +43,17 @@ export class Mailbox {
   request(operation: number): void {
     const words = this.#words;
     words[protocol.OPERATION] = operation;
-    if (this.#ended || this.#removed) throw this.#gone();
+    if (this.#ended || this.#removed || this.#unanswered) throw this.#gone();
     Atomics.store(words, protocol.STATE, protocol.REQUESTED);
     Atomics.add(this.#bell, protocol.WAKE, 1);
     Atomics.notify(this.#bell, protocol.WAKE);
     const state = this.#answer();
     Atomics.store(words, protocol.STATE, protocol.IDLE);
     if (state === protocol.ANSWERED) return;
-    if (state !== protocol.REFUSED) throw this.#gone();
+    if (state !== protocol.REFUSED) {
+      this.#unanswered = true;
+      throw this.#gone();
+    }
     const { code, message } = protocol.readRefusal(this.share.letters);
     throw new IxyError(code as IxyErrorCode, message);
   }
