@@ -25,14 +25,13 @@ export function memberOf(thread: GroupThread): number {
   return thread === 'main' ? 0 : thread + 1;
 }
 
-/** Throws `ERR_ARGUMENT` for threads that there are not. */
+/**
+ * Throws `ERR_ARGUMENT` for threads that there are not, for a ring without a producer or with the same one twice, and for one that
+ * leads from a thread to itself.
+ */
 export function createRings(pool: SharedPool, rings: Readonly<Record<string, WorkerRing>>): RingShares {
+  for (const [name, ring] of Object.entries(rings)) checkRing(pool, name, ring);
   const made = Object.entries(rings).map(([name, { producers, consumer, capacity }]): [string, PacketRingShare[]] => {
-    const unknown = [...producers, consumer].find((thread) => !isMember(pool, thread));
-    if (unknown !== undefined) {
-      const last = pool.members - 2;
-      throw new IxyError('ERR_ARGUMENT', `ring '${name}' is between workers 0 to ${last} and 'main', found ${unknown}`);
-    }
     const members = { producers: producers.map(memberOf), consumer: memberOf(consumer) };
     return [
       name,
@@ -40,6 +39,23 @@ export function createRings(pool: SharedPool, rings: Readonly<Record<string, Wor
     ];
   });
   return Object.fromEntries(made);
+}
+
+function checkRing(pool: SharedPool, name: string, { producers, consumer }: WorkerRing): void {
+  const refuse = (problem: string): never => {
+    throw new IxyError('ERR_ARGUMENT', `ring '${name}' ${problem}`);
+  };
+  const unknown = [...producers, consumer].find((thread) => !isMember(pool, thread));
+  if (unknown !== undefined) refuse(`is between workers 0 to ${pool.members - 2} and 'main', found ${unknown}`);
+  if (producers.length === 0) refuse('needs at least one producer, found none');
+  const twice = producers.find((producer, lane) => producers.indexOf(producer) !== lane);
+  if (twice !== undefined) refuse(`has ${nameOf(twice)} as a producer twice; name each producer once`);
+  if (producers.includes(consumer))
+    refuse(`has ${nameOf(consumer)} as a producer and as the consumer; a ring leads to another thread`);
+}
+
+function nameOf(thread: GroupThread): string {
+  return thread === 'main' ? "'main'" : `worker ${thread}`;
 }
 
 function isMember(pool: SharedPool, thread: GroupThread): boolean {
