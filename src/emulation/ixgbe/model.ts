@@ -11,6 +11,7 @@ import { Judge, type Violation } from '../judge.ts';
 import { macBytes } from '../mac-bytes.ts';
 import { MsixTable } from '../msix-table.ts';
 import { RegisterSpace } from '../register-space.ts';
+import { isGone } from '../removal.ts';
 import { Timers } from '../timers.ts';
 import type { WireEnd } from '../wire.ts';
 import { BAR0_SIZE, ixgbeConfigSpace, type MessageKind, MSIX, MSIX_BAR_SIZE } from './config.ts';
@@ -80,7 +81,6 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
   readonly #stamps: TimeStamps;
   readonly #port: number;
   readonly #ownDoorbells: Int32Array;
-  #removed = false;
 
   /** `regions`: what it can reach. Throws `ERR_ARGUMENT`. */
   constructor(options: IxgbeModelOptions, regions: DmaRegions) {
@@ -189,14 +189,14 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
   }
 
   read(bar: number, offset: number, _bytes: AccessBytes): number {
-    if (this.#gone()) return ALL_ONES;
+    if (isGone(this.config, this.faults)) return ALL_ONES;
     if (bar === MSIX.bar) return this.#interrupts.msix.read(offset);
     this.#control.watchAccess(offset);
     return this.#registers.read(offset);
   }
 
   write(bar: number, offset: number, _bytes: AccessBytes, value: number): void {
-    if (this.#gone()) return;
+    if (isGone(this.config, this.faults)) return;
     if (bar === MSIX.bar) {
       this.#interrupts.msix.write(offset, value);
       return;
@@ -210,7 +210,7 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
   }
 
   step(budget: number): number {
-    if (this.#removed) return 0;
+    if (!this.config.present) return 0;
     this.#link.follow();
     if (!this.#control.mayMaster) return this.#idle();
     const receive = this.#receive;
@@ -243,7 +243,6 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
 
   /** Power-on: every register, queue and counter as when the device was made, a second after the power came. */
   reset(): void {
-    this.#removed = false;
     this.config.present = true;
     this.#timers.clear();
     this.config.reset();
@@ -283,15 +282,6 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
       const fault = this.faults.strikes('link-flap');
       if (fault) this.#link.flap(fault.nanoseconds);
     }
-  }
-
-  /** Surprise removal: registers read as all ones from now on, and DMA stops. */
-  #gone(): boolean {
-    if (!this.#removed && this.faults.strikes('removal')) {
-      this.#removed = true;
-      this.config.present = false;
-    }
-    return this.#removed;
   }
 }
 

@@ -6,6 +6,7 @@ import type { AccessBytes, DeviceModel, ModelBar } from '../device-model.ts';
 import type { DmaRegions } from '../dma-regions.ts';
 import { Faults } from '../faults.ts';
 import { Judge, type Violation } from '../judge.ts';
+import { isGone } from '../removal.ts';
 import { Timers } from '../timers.ts';
 import type { WireEnd } from '../wire.ts';
 import type { VirtioContext } from './context.ts';
@@ -53,7 +54,6 @@ export class VirtioNetModel implements DeviceModel<VirtioNetFault, VirtioNetRule
   readonly #traffic: Traffic;
   readonly #control: Control;
   #controlQueue: QueueSlot | undefined;
-  #removed = false;
   #mayMaster = false;
   /** A driver has had the device live: what arrives from now on is not for a later one. */
   #wasLive = false;
@@ -146,11 +146,11 @@ export class VirtioNetModel implements DeviceModel<VirtioNetFault, VirtioNetRule
   }
 
   read(bar: number, offset: number, bytes: AccessBytes): number {
-    return this.#gone() ? 2 ** (8 * bytes) - 1 : this.#bars.read(bar, offset, bytes);
+    return isGone(this.config, this.faults) ? 2 ** (8 * bytes) - 1 : this.#bars.read(bar, offset, bytes);
   }
 
   write(bar: number, offset: number, bytes: AccessBytes, value: number): void {
-    if (!this.#gone()) this.#bars.write(bar, offset, bytes, value);
+    if (!isGone(this.config, this.faults)) this.#bars.write(bar, offset, bytes, value);
   }
 
   /** Asks the driver to tell its neighbours where it is, as after a migration (5.1.6.5.4). */
@@ -163,7 +163,7 @@ export class VirtioNetModel implements DeviceModel<VirtioNetFault, VirtioNetRule
   }
 
   step(budget: number): number {
-    if (this.#removed) return 0;
+    if (!this.config.present) return 0;
     this.#link.follow();
     this.#bars.listen();
     const { wire } = this.#link;
@@ -186,7 +186,6 @@ export class VirtioNetModel implements DeviceModel<VirtioNetFault, VirtioNetRule
 
   /** Power-on: everything as when the device was made, a second after the power came. */
   reset(): void {
-    this.#removed = false;
     this.#wasLive = false;
     this.config.present = true;
     this.config.reset();
@@ -266,15 +265,6 @@ export class VirtioNetModel implements DeviceModel<VirtioNetFault, VirtioNetRule
     if (this.faults.strikes('needs-reset')) this.#status.needReset();
     const fault = this.faults.strikes('link-flap');
     if (fault) this.#link.flap(fault.nanoseconds);
-  }
-
-  /** Surprise removal: registers read as all ones from now on, and DMA stops. */
-  #gone(): boolean {
-    if (!this.#removed && this.faults.strikes('removal')) {
-      this.#removed = true;
-      this.config.present = false;
-    }
-    return this.#removed;
   }
 
   #connectConfig(): void {
