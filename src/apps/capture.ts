@@ -51,7 +51,7 @@ export async function capture(
   const step = (): number => {
     if (budget.spent || recorder.ended) return DONE;
     let moved = 0;
-    for (const lane of lanes) moved += lane.step();
+    for (let i = 0; i < lanes.length; i++) moved += lanes[i].step();
     return moved;
   };
   const received = (): number => lanes.reduce((sum, lane) => sum + lane.received, 0);

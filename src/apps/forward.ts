@@ -178,15 +178,17 @@ export class Direction {
 
   /** Packets that the other port has no room for yet. */
   get waiting(): number {
+    const lanes = this.#lanes;
     let waiting = 0;
-    for (const lane of this.#lanes) waiting += lane.waiting;
+    for (let i = 0; i < lanes.length; i++) waiting += lanes[i].waiting;
     return waiting;
   }
 
   /** A burst from each queue; returns how many packets moved. */
   step(): number {
+    const lanes = this.#lanes;
     let moved = 0;
-    for (const lane of this.#lanes) moved += lane.step();
+    for (let i = 0; i < lanes.length; i++) moved += lanes[i].step();
     return moved;
   }
 

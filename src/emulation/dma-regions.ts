@@ -66,7 +66,9 @@ export class DmaRegions {
 
   /** The region that holds all of `address … address+length-1`, or undefined. */
   find(address: number, length: number): DmaRegion | undefined {
-    for (const candidate of this.#regions) {
+    const regions = this.#regions;
+    for (let i = 0; i < regions.length; i++) {
+      const candidate = regions[i];
       const offset = address - candidate.address;
       if (offset >= 0 && offset + length <= candidate.size) return candidate;
     }
