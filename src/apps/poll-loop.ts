@@ -6,19 +6,23 @@
  * steps of at most a budget (`POLL_BUDGET`), and unmasked once there is nothing left. Something may arrive between the last look and the
  * unmasking; so the loop looks once more before it sleeps.
  */
+import { isMainThread } from 'node:worker_threads';
 import type { RxInterrupt } from '../drivers/net-device.ts';
 import { IxyError } from '../errors.ts';
 import { nap } from '../nap.ts';
+import { type LoopClock, loopClock } from '../workers/loop-clock.ts';
 import type { PollWatch } from '../workers/poll-watch.ts';
 import { DONE, type PollMode, type PollOptions, type Step } from './poll.ts';
 
 /**
- * Looks at the clock cost time, and some bytes of garbage each; so between two of them lies as much work as takes about this
- * long. It is counted in steps and in packets: steps that find nothing take no time, and the next may find a full burst. So
- * not even the first bursts after a silence can keep the event loop waiting for long.
+ * Looks at the clock cost time; so between two of them lies as much work as takes about this long. It is counted in steps and
+ * in packets: steps that find nothing take no time, and the next may find a full burst. So not even the first bursts after a
+ * silence can keep the event loop waiting for long.
  */
 const LOOK_MILLISECONDS = 0.1;
 const MOST_WORK = 1024;
+/** Each return to the event loop leaves garbage, and in a worker's hardly anybody waits. */
+const SLICE = isMainThread ? 1 : 10;
 /** After a nap. */
 const WORK_PER_NAP = 16;
 /** How long each mode polls in vain before it rests. Adaptive loops at high load must not sleep between two bursts. */
@@ -36,7 +40,7 @@ export class PollLoop {
   /** What wakes the loop; empty in mode 'busy'. */
   readonly #interrupts: readonly RxInterrupt[];
   readonly #onWake: () => void;
-  readonly #now: () => number;
+  readonly #clock: Pick<LoopClock, 'time' | 'readTime'>;
   #lastWork: number;
   #idle = false;
   #asleep = false;
@@ -45,8 +49,16 @@ export class PollLoop {
   /** Steps, and packets moved by them, until the next look at the clock. */
   #allowance: number;
 
-  /** `onWake`: called when an interrupt has ended the loop's sleep. Throws `ERR_ARGUMENT`. */
-  constructor(step: Step, options: PollOptions, onWake: () => void, now = () => performance.now()) {
+  /**
+   * `onWake`: called when an interrupt has ended the loop's sleep. Throws `ERR_ARGUMENT`, and `ERR_NO_ADDON` unless there is a
+   * `clock`.
+   */
+  constructor(
+    step: Step,
+    options: PollOptions,
+    onWake: () => void,
+    clock: Pick<LoopClock, 'time' | 'readTime'> = loopClock(),
+  ) {
     const { interrupts = [], mode = interrupts.length > 0 ? 'adaptive' : 'busy' } = options;
     if (mode !== 'busy' && interrupts.length === 0) {
       throw new IxyError('ERR_ARGUMENT', `mode '${mode}' needs interrupts, and found none; use mode 'busy'`);
@@ -55,15 +67,15 @@ export class PollLoop {
     this.#watch = options.watch;
     this.#signal = options.signal;
     this.#until = options.until;
-    this.#slice = milliseconds('sliceMilliseconds', options.sliceMilliseconds ?? 1);
+    this.#slice = milliseconds('sliceMilliseconds', options.sliceMilliseconds ?? SLICE);
     this.#idleAfter = milliseconds('idleMilliseconds', options.idleMilliseconds ?? PATIENCE[mode]);
     this.#nap = milliseconds('napMilliseconds', options.napMilliseconds ?? 0.05);
     this.#mostWork = mode === 'interrupt' ? 1 : MOST_WORK;
     this.#allowance = Math.min(WORK_PER_NAP, this.#mostWork);
     this.#interrupts = mode === 'busy' ? [] : interrupts;
     this.#onWake = onWake;
-    this.#now = now;
-    this.#lastWork = now();
+    this.#clock = clock;
+    this.#lastWork = this.#now();
     for (const interrupt of this.#interrupts) {
       interrupt.handle(() => this.#wake());
       interrupt.keepAlive(true);
@@ -155,6 +167,12 @@ export class PollLoop {
     if (work > 0) this.#lastWork = now;
     this.#idle = work === 0 && now - this.#lastWork >= this.#idleAfter;
     return work;
+  }
+
+  /** Milliseconds. */
+  #now(): number {
+    this.#clock.readTime();
+    return this.#clock.time[0] / 1e6;
   }
 
   #disarm(): void {

@@ -35,7 +35,7 @@ export interface PollOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called between slices, and every 20 ms while the loop sleeps; the loop ends when it returns true. */
   readonly until?: () => boolean;
-  /** How long to poll at a stretch; default 1. */
+  /** How long to poll at a stretch before the event loop has its turn; default 1, in worker threads 10. */
   readonly sliceMilliseconds?: number;
   /**
    * How long to poll in vain before naps begin, or sleep; default 10 in mode 'busy', 0.2 in mode 'adaptive', 0 in mode
@@ -57,7 +57,7 @@ const PEEP_MILLISECONDS = 20;
 
 /**
  * Repeats `step` until the signal is aborted, `until` is true or a step returns `DONE`. Rejects with what a step throws.
- * Nothing is allocated per step, and a few hundred bytes per slice.
+ * Nothing is allocated per step, and some hundred bytes per slice.
  */
 export function poll(step: Step, options: PollOptions = {}): Promise<void> {
   const { signal, until } = options;

@@ -3,7 +3,7 @@ import { readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
-import { machineClock, type WatchClock } from './watch-clock.ts';
+import { type LoopClock, loopClock } from './loop-clock.ts';
 import { COLLECTION, openRecord, type WatchRecord, type WatchShare, WORDS } from './watch-record.ts';
 import { FIRST, RESTED, TURNED, type WatchedPoll, watchedPoll } from './watched-poll.ts';
 
@@ -26,7 +26,7 @@ export class PollWatch {
   readonly #observer: PerformanceObserver;
 
   /** Throws `ERR_NO_ADDON` unless there is a `clock`. */
-  constructor(share: WatchShare, clock: WatchClock = machineClock()) {
+  constructor(share: WatchShare, clock: LoopClock = loopClock()) {
     this.#record = openRecord(share.record);
     this.#synchronise(clock);
     this.#record.words[WORDS.thread] = Number(basename(readlinkSync('/proc/thread-self')));
@@ -85,7 +85,7 @@ export class PollWatch {
   }
 
   /** Until the first poll nothing is a gap. */
-  #synchronise(clock: WatchClock): void {
+  #synchronise(clock: LoopClock): void {
     clock.readTime();
     clock.readCpu();
     const { words } = this.#record;

@@ -1,6 +1,6 @@
 /** The two functions that a watched loop calls at every poll, compiled for each watch: see specialise.ts. */
 import { specialise } from '../specialise.ts';
-import type { WatchClock } from './watch-clock.ts';
+import type { LoopClock } from './loop-clock.ts';
 import { COLLECTION, EVENT_LOOP, MOST_COUNTED, OFF_CPU, STEP, type WatchRecord, WORDS } from './watch-record.ts';
 
 /** What `WORDS.mark` says about the time since the last poll. */
@@ -32,11 +32,11 @@ export interface WatchedPoll {
   readonly moved: (packets: number) => void;
 }
 
-export function watchedPoll(record: WatchRecord, clock: WatchClock): WatchedPoll {
+export function watchedPoll(record: WatchRecord, clock: LoopClock): WatchedPoll {
   return specialise('watch', makeWatchedPoll)(record, clock, CONSTANTS);
 }
 
-function makeWatchedPoll(record: WatchRecord, clock: WatchClock, constants: typeof CONSTANTS): WatchedPoll {
+function makeWatchedPoll(record: WatchRecord, clock: LoopClock, constants: typeof CONSTANTS): WatchedPoll {
   const { words: $words, gaps: $gaps, bursts: $bursts } = record;
   const { time: $time, readTime, cpu: $cpu, readCpu } = clock;
   const { polls, packets, last, longest, longestAt, longestCause, rests, rested } = constants;

@@ -1,8 +1,8 @@
 /** One worker of a group, as the thread that made it sees it: its queues, its thread, and how that ended. */
+import { setFlagsFromString } from 'node:v8';
 import { Worker as Thread } from 'node:worker_threads';
 import type { QueueLoan } from '../drivers/lending/loan.ts';
 import type { NetDevice } from '../drivers/net-device.ts';
-import { ReleaseStack } from '../drivers/release-stack.ts';
 import { errorMessage, IxyError } from '../errors.ts';
 import type { SharedPool } from '../memory/shared-pool.ts';
 import { programFile } from '../program-file.ts';
@@ -36,6 +36,11 @@ export interface WorkerPlan {
 }
 
 const CONTROL_BYTES = 64;
+/**
+ * V8 makes heaps smaller where hardly anything is allocated, as in a thread that polls: a collection of ten milliseconds and more,
+ * some seconds after the start. The flag holds for all threads that begin after it was set, and so for the whole process.
+ */
+const KEEP_HEAP = '--no-memory-reducer';
 
 export class Worker {
   /** As in `WorkerContext`. */
@@ -79,15 +84,12 @@ export class Worker {
   async start(): Promise<void> {
     if (this.#thread) throw new IxyError('ERR_ARGUMENT', `worker ${this.index} is running already`);
     this.settle();
-    const acquired = new ReleaseStack();
     try {
-      const loans = this.#borrow(acquired);
-      const control = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES));
-      this.#thread = this.#createThread(loans, control);
-      this.#loans = loans;
-      this.#control = control;
+      this.#borrow();
+      this.#control = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES));
+      this.#thread = this.#createThread();
     } catch (error) {
-      acquired.release();
+      this.#recover();
       throw error;
     }
     this.#terminated = undefined;
@@ -120,25 +122,27 @@ export class Worker {
     if (!this.#thread && this.#loans.length > 0) this.#recover();
   }
 
-  #borrow(acquired: ReleaseStack): readonly QueueLoan[] {
+  /** Those that have been lent when it throws are in `#loans`, like all of them when it returns. */
+  #borrow(): void {
     const { nics, queuesPerWorker, pool } = this.#plan;
-    if (this.core === undefined) return [];
+    if (this.core === undefined) return;
     const queues = Array.from({ length: queuesPerWorker }, (_, i) => this.index * queuesPerWorker + i);
-    return nics.map((nic) => {
+    for (const nic of nics) {
       const loan = nic.lend?.({ rx: queues, tx: queues, memory: pool.memory });
       if (!loan) throw new IxyError('ERR_DEVICE_UNSUPPORTED', `${nic.name} cannot lend queues to workers`);
-      acquired.push(() => loan.takeBack());
-      return loan;
-    });
+      this.#loans = [...this.#loans, loan];
+    }
   }
 
-  #createThread(loans: readonly QueueLoan[], control: Int32Array): Thread {
+  #createThread(): Thread {
     const { module, pool, rings, data } = this.#plan;
     const { index, core } = this;
     const share = pool.share(memberOf(index));
-    const queues = loans.map((loan) => loan.data);
+    const queues = this.#loans.map((loan) => loan.data);
+    const control = this.#control;
     const orders: ThreadOrders = { module, index, core, pool: share, rings, queues, data, control, watch: this.#watch };
     const options = { workerData: orders, execArgv: [], name: `worker ${index}` };
+    setFlagsFromString(KEEP_HEAP);
     return new Thread(programFile('thread.js', import.meta.url), options);
   }
 

@@ -5,7 +5,7 @@ import { DONE } from '../../src/apps/index.ts';
 import { PollLoop } from '../../src/apps/poll-loop.ts';
 import type { RxInterrupt } from '../../src/drivers/net-device.ts';
 import { createWatch, PollWatch, WatchReader } from '../../src/workers/index.ts';
-import type { WatchClock } from '../../src/workers/watch-clock.ts';
+import type { LoopClock } from '../../src/workers/loop-clock.ts';
 import { BUCKETS, bucketOf, lowestOf, MOST_COUNTED } from '../../src/workers/watch-record.ts';
 
 const SEED = 82_599;
@@ -15,22 +15,22 @@ class Bench {
   /** Nanoseconds. */
   now = 1e15;
   cpu = 0;
+  readonly clock: LoopClock = {
+    time: new Float64Array(32),
+    readTime: () => {
+      this.clock.time[0] = this.now;
+    },
+    cpu: new Float64Array(32),
+    readCpu: () => {
+      this.clock.cpu[0] = this.cpu;
+    },
+  };
   readonly watch: PollWatch;
   readonly reader: WatchReader;
 
   constructor() {
     const share = createWatch('loop');
-    const clock: WatchClock = {
-      time: new Float64Array(32),
-      readTime: () => {
-        clock.time[0] = this.now;
-      },
-      cpu: new Float64Array(32),
-      readCpu: () => {
-        clock.cpu[0] = this.cpu;
-      },
-    };
-    this.watch = new PollWatch(share, clock);
+    this.watch = new PollWatch(share, this.clock);
     this.reader = new WatchReader(share, () => this.now / 1e9);
     onTestFinished(() => this.watch.close());
   }
@@ -212,7 +212,7 @@ describe('a poll loop with a watch', () => {
       step,
       { watch: bench.watch, idleMilliseconds: 0.1, napMilliseconds: 0.001, sliceMilliseconds: 1 },
       () => undefined,
-      () => bench.now / 1e6,
+      bench.clock,
     );
     while (!loop.turn());
     const { polls, packets, gaps, rests } = await bench.reader.total();
@@ -241,7 +241,7 @@ describe('a poll loop with a watch', () => {
       step,
       { watch: bench.watch, mode: 'interrupt', interrupts: [interrupt] },
       () => undefined,
-      () => bench.now / 1e6,
+      bench.clock,
     );
     while (!loop.asleep) loop.turn();
     bench.pass(20_000_000, true);

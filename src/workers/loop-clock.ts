@@ -1,8 +1,8 @@
-/** The clocks of a watch: read without garbage, as numbers that functions return are not. */
+/** The clocks of a packet loop and of its watch: read without garbage, as numbers that functions return are not. */
 import { addon } from '../native/addon.ts';
 
 /** Each function writes to its word, in nanoseconds. A test has others. */
-export interface WatchClock {
+export interface LoopClock {
   readonly time: Float64Array;
   /** Time of the machine, CLOCK_MONOTONIC. */
   readonly readTime: () => void;
@@ -14,7 +14,7 @@ export interface WatchClock {
 /** V8 keeps the smallest arrays on its heap, where they move. */
 const WORDS = 32;
 
-export function machineClock(): WatchClock {
+export function loopClock(): LoopClock {
   const { constants } = addon();
   const [time, cpu] = [newWords(), newWords()];
   return {
