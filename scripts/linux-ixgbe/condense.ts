@@ -1,5 +1,6 @@
 /** Long runs of register accesses made short enough to be read: one row for what happened to a register, or an array. */
 import { extract } from '../../src/datasheet/registers.ts';
+import { hexadecimal } from '../../src/hexadecimal.ts';
 import { type Access, factsOf } from './access.ts';
 
 export interface Row {
@@ -87,17 +88,17 @@ function sameValue(name: string, reads: readonly Access[]): string | undefined {
 /** '0', '0x00010000 NS_DIS=1'. */
 export function describe(name: string, value: number): string {
   if (value === 0) return '0';
-  const hexadecimal = `0x${value.toString(16).padStart(8, '0')}`;
-  if (value === 0xffff_ffff) return hexadecimal;
+  const digits = hexadecimal(value, 8);
+  if (value === 0xffff_ffff) return digits;
   const fields = Object.entries(factsOf(name).register?.bits ?? {})
     .map(([field, bits]) => ({ field, content: extract(bits, value), width: bits.width }))
     .filter(({ content }) => content !== 0)
     .map(({ field, content, width }) => `${field}=${number(content, width)}`);
-  return [hexadecimal, ...fields].join(' ');
+  return [digits, ...fields].join(' ');
 }
 
 function number(content: number, width: number): string {
-  return width >= WIDE && content >= LARGE ? `0x${content.toString(16)}` : String(content);
+  return width >= WIDE && content >= LARGE ? hexadecimal(content) : String(content);
 }
 
 /** 'RAL[1…127]', 'RXDCTL[0, 2]'; a register that is no array has no places. */

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { NetDevice } from '../drivers/net-device.ts';
 import type { RssState } from '../drivers/rss.ts';
+import { hexadecimal } from '../hexadecimal.ts';
 import { RSS_KEY_NAMES, rssKey } from '../packets/toeplitz.ts';
 import { integerFrom } from '../ports/quantities.ts';
 import { optionValue } from './option-values.ts';
@@ -115,8 +116,7 @@ function speedText(megabits: number): string {
 function registerLines(registers: Record<string, number>): string[] {
   const entries = Object.entries(registers);
   if (entries.length === 0) return ['  no registers: there is no NIC behind this port'];
-  const hexadecimal = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
-  return ['  registers:', ...aligned(entries.map(([name, value]) => [name, hexadecimal(value)]))];
+  return ['  registers:', ...aligned(entries.map(([name, value]) => [name, hexadecimal(value, 8)]))];
 }
 
 function aligned(rows: readonly (readonly [string, string])[]): string[] {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { INTEL_VENDOR_ID, ixgbeRefusals } from '../datasheet/ixgbe/devices.ts';
 import { findNicDriver } from '../drivers/nics.ts';
 import { accessObstacle } from '../pci/open-pci-device.ts';
-import { PciIds } from '../pci/pci-ids.ts';
+import { formatPciId, PciIds } from '../pci/pci-ids.ts';
 import { type PciDeviceInfo, Sysfs } from '../pci/sysfs.ts';
 
 /** A device in the JSON of `ixy list`. */
@@ -62,7 +62,7 @@ function listed(info: PciDeviceInfo, ids: PciIds): ListedDevice {
   const obstacle = nic ? accessObstacle(info)?.message : refusal && `${info.address} is ${refusal}`;
   return {
     address: info.address,
-    id: `${hexadecimal(vendorId)}:${hexadecimal(deviceId)}`,
+    id: formatPciId(vendorId, deviceId),
     vendor: vendor ?? null,
     device: device ?? nic?.model(vendorId, deviceId) ?? null,
     driver: info.driver ?? null,
@@ -87,8 +87,4 @@ function deviceLines(device: ListedDevice): string[] {
   const supported = supportedBy === null ? 'not supported by ixy.ts' : `supported by ixy.ts: ${supportedBy}`;
   const ready = supportedBy === null ? [] : [`ready: ixy info ${device.address}`];
   return [`${device.address}  ${device.id}  ${name}`, facts.join(' · '), supported, ...(obstacle ? [obstacle] : ready)];
-}
-
-function hexadecimal(id: number): string {
-  return id.toString(16).padStart(4, '0');
 }

@@ -3,6 +3,7 @@ import { INTEL_VENDOR_ID, ixgbeModels } from '../datasheet/ixgbe/devices.ts';
 import { VIRTIO_VENDOR_ID, virtioNetModels } from '../datasheet/virtio/devices.ts';
 import { IxyError } from '../errors.ts';
 import type { PciDevice } from '../pci/pci-device.ts';
+import { formatPciId } from '../pci/pci-ids.ts';
 import { type IxgbeOptions, identifyIxgbe, openIxgbe } from './ixgbe/index.ts';
 import type { NetDevice } from './net-device.ts';
 import { identifyVirtio, openVirtio, type VirtioOptions } from './virtio/index.ts';
@@ -44,7 +45,7 @@ export function requireNicDriver(device: Identity): NicDriver {
   if (driver) return driver;
   if (device.vendorId === INTEL_VENDOR_ID) identifyIxgbe(device);
   if (device.vendorId === VIRTIO_VENDOR_ID) identifyVirtio(device);
-  const id = [device.vendorId, device.deviceId].map((part) => part.toString(16).padStart(4, '0')).join(':');
+  const id = formatPciId(device.vendorId, device.deviceId);
   throw new IxyError(
     'ERR_DEVICE_UNSUPPORTED',
     `${device.address} (${id}) is no device that a driver here knows; 'ixy list' shows those that are`,

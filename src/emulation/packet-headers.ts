@@ -2,7 +2,6 @@
  * What receivers recognise in a frame (82599 datasheet rev 3.4, section 7.1.3 and table 7-20): one VLAN tag, IPv4 or IPv6,
  * TCP, UDP or SCTP. It never reads outside the frame.
  */
-
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../packets/ethernet.ts';
 import { IP_PROTOCOL_TCP, IP_PROTOCOL_UDP } from '../packets/ip.ts';
 

@@ -3,6 +3,7 @@
  * the order in which they are written, so comparing and counting work); an IPv6 address is 16 bytes.
  */
 import { IxyError } from '../errors.ts';
+import { hexDigits } from '../hexadecimal.ts';
 import { read16, read32, write16, write32 } from './bytes.ts';
 
 /** ff:ff:ff:ff:ff:ff. */
@@ -34,7 +35,7 @@ export function parseMac(text: string): number {
 
 /** Lower case, with colons. */
 export function formatMac(mac: number): string {
-  const digits = mac.toString(16).padStart(12, '0');
+  const digits = hexDigits(mac, 12);
   return digits.replace(/..(?=.)/g, '$&:');
 }
 

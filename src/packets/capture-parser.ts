@@ -1,4 +1,5 @@
 /** Reads pcap and pcapng from chunks of bytes, wherever they come from. */
+import { hexadecimal } from '../hexadecimal.ts';
 import { ByteQueue } from './byte-queue.ts';
 import type { CaptureDecoder } from './capture-codec.ts';
 import { type CaptureFormat, CaptureRecord } from './capture-record.ts';
@@ -62,6 +63,6 @@ export class CaptureParser {
     const magic = this.#queue.view.getUint32(this.#queue.start, false);
     if (magic === SECTION_HEADER) return new PcapngDecoder();
     if (isPcapMagic(magic)) return new PcapDecoder();
-    throw this.#queue.fail(`0x${magic.toString(16).padStart(8, '0')} begins neither a pcap nor a pcapng file`);
+    throw this.#queue.fail(`${hexadecimal(magic, 8)} begins neither a pcap nor a pcapng file`);
   }
 }

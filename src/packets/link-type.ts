@@ -1,5 +1,4 @@
 /** Link types of capture files (the registry at tcpdump.org/linktypes.html), and turning their packets into frames. */
-
 import type { ByteQueue } from './byte-queue.ts';
 import { write16, write32 } from './bytes.ts';
 import type { CaptureRecord } from './capture-record.ts';

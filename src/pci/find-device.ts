@@ -1,5 +1,6 @@
 /** From what somebody wrote to a network controller of this machine. */
 import { IxyError } from '../errors.ts';
+import { hexDigits } from '../hexadecimal.ts';
 import { knownOrNear } from '../near-match.ts';
 import { formatPciAddress, parsePciAddress } from './pci-address.ts';
 import { isNetworkDevice, type PciDeviceInfo, Sysfs } from './sysfs.ts';
@@ -11,7 +12,7 @@ import { isNetworkDevice, type PciDeviceInfo, Sysfs } from './sysfs.ts';
 export function findNetworkDevice(address: string, sysfs = new Sysfs()): PciDeviceInfo {
   const info = findDevice(address, sysfs);
   if (isNetworkDevice(info)) return info;
-  const found = info.classCode.toString(16).padStart(6, '0');
+  const found = hexDigits(info.classCode, 6);
   throw new IxyError(
     'ERR_DEVICE_UNSUPPORTED',
     `${info.address} must be a network controller (class 02xxxx), found class ${found}`,

@@ -1,4 +1,5 @@
 /** PCI addresses as people and sysfs write them: domain:bus:device.function, in hexadecimal. */
+import { hexDigits } from '../hexadecimal.ts';
 
 export interface PciAddress {
   /** 0 … 2^32−1; almost always 0. */
@@ -20,6 +21,5 @@ export function parsePciAddress(text: string): PciAddress | undefined {
 
 /** The full form, as sysfs names its directories: '0000:03:00.0'. */
 export function formatPciAddress(address: PciAddress): string {
-  const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
-  return `${hex(address.domain, 4)}:${hex(address.bus, 2)}:${hex(address.device, 2)}.${address.function}`;
+  return `${hexDigits(address.domain, 4)}:${hexDigits(address.bus, 2)}:${hexDigits(address.device, 2)}.${address.function}`;
 }

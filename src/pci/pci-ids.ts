@@ -1,10 +1,16 @@
 /** Names of PCI vendors and devices, from the pci.ids file of the system, where it has one. */
 import { existsSync, readFileSync } from 'node:fs';
+import { hexDigits } from '../hexadecimal.ts';
 
 /** Where distributions put the file: Debian, Fedora, Arch. */
 const FILES = ['/usr/share/misc/pci.ids', '/usr/share/hwdata/pci.ids'];
 
-export interface PciName {
+/** '8086:10fb'. */
+export function formatPciId(vendorId: number, deviceId: number): string {
+  return `${hexDigits(vendorId, 4)}:${hexDigits(deviceId, 4)}`;
+}
+
+interface PciName {
   readonly vendor: string | undefined;
   readonly device: string | undefined;
 }
@@ -45,7 +51,7 @@ interface Line {
 
 /** The line 'indent id  name' between two positions. */
 function findLine(text: string, indent: string, id: number, from: number, to: number): Line | undefined {
-  const begin = `\n${indent}${id.toString(16).padStart(4, '0')}  `;
+  const begin = `\n${indent}${hexDigits(id, 4)}  `;
   const at = text.indexOf(begin, from);
   if (at < 0 || at >= to) return undefined;
   const end = text.indexOf('\n', at + begin.length);

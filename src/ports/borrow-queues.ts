@@ -1,5 +1,4 @@
 /** The borrower's side of `NetDevice.lend`: whichever driver has the port, and however its device is reached. */
-
 import { borrowIxgbeQueues } from '../drivers/ixgbe/borrow.ts';
 import type { Borrow, BorrowedQueues, BorrowTerms, LentQueues } from '../drivers/lending/loan.ts';
 import { borrowVirtioQueues } from '../drivers/virtio/borrow.ts';

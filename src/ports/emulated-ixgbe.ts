@@ -1,6 +1,7 @@
 /** `emulated:ixgbe?…`: an emulated 82599 with a wire of one's choice, driven by the same driver as a real one. */
 import { type IxgbeModel, ixgbeModels } from '../datasheet/ixgbe/devices.ts';
 import { openIxgbe } from '../drivers/ixgbe/index.ts';
+import { hexDigits } from '../hexadecimal.ts';
 import { emulatedScheme } from './emulated-scheme.ts';
 import { oneOf } from './quantities.ts';
 
@@ -42,11 +43,7 @@ export const emulatedIxgbeScheme = emulatedScheme({
 
 function parseDeviceId(text: string): number {
   const known = [...ixgbeModels.values()].filter((model: IxgbeModel) => model.mac === '82599');
-  const found = known.find(({ deviceId }) => hexadecimal(deviceId) === text.toLowerCase());
-  if (!found) throw new Error(`must be one of ${known.map(({ deviceId }) => hexadecimal(deviceId)).join(', ')}`);
+  const found = known.find(({ deviceId }) => hexDigits(deviceId, 4) === text.toLowerCase());
+  if (!found) throw new Error(`must be one of ${known.map(({ deviceId }) => hexDigits(deviceId, 4)).join(', ')}`);
   return found.deviceId;
-}
-
-function hexadecimal(id: number): string {
-  return id.toString(16).padStart(4, '0');
 }

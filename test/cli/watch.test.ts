@@ -1,5 +1,4 @@
 /** `--watch`: what people, and programs, are told of the loops. */
-
 import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
 import { watchLines, watchTable } from '../../src/cli/watch-view.ts';

@@ -2,7 +2,6 @@
  * Between the real driver and an emulated virtio-net device, to make of it a driver that breaks a rule: registers and
  * notifications can be changed on their way, rings before the device looks at them.
  */
-
 import { PACKED_FLAG_AVAIL, PACKED_FLAG_USED, packedLayout } from '../../src/datasheet/virtio/packed-ring.ts';
 import { COMMON } from '../../src/datasheet/virtio/pci.ts';
 import {

@@ -1,6 +1,7 @@
 /** A tree of plain files that looks like /sys: nothing in the tests opens a device of this machine. */
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { hexadecimal } from '../../src/hexadecimal.ts';
 import { Sysfs } from '../../src/pci/sysfs.ts';
 import { temporaryDirectory } from './process.ts';
 
@@ -31,10 +32,9 @@ export class FakeSysfs {
   /** By default an unbound 82599, without an IOMMU. */
   add(address: string, device: FakeDevice = {}): this {
     const { vendorId = 0x8086, deviceId = 0x10fb, classCode = 0x020000, numaNode = 0 } = device;
-    const hex = (value: number, digits: number): string => `0x${value.toString(16).padStart(digits, '0')}\n`;
-    this.#write(address, 'vendor', hex(vendorId, 4));
-    this.#write(address, 'device', hex(deviceId, 4));
-    this.#write(address, 'class', hex(classCode, 6));
+    this.#write(address, 'vendor', `${hexadecimal(vendorId, 4)}\n`);
+    this.#write(address, 'device', `${hexadecimal(deviceId, 4)}\n`);
+    this.#write(address, 'class', `${hexadecimal(classCode, 6)}\n`);
     this.#write(address, 'numa_node', `${numaNode}\n`);
     this.#write(address, 'config', configSpace(vendorId, deviceId, device.command ?? 0));
     for (const path of device.interfaces ?? []) mkdirSync(this.path(address, path), { recursive: true });

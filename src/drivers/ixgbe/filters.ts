@@ -1,4 +1,5 @@
 /** Which frames come in: the station address and the promiscuous modes (82599 datasheet rev 3.4, section 7.1.1). */
+import { formatMac, readMac as macAt } from '../../packets/addresses.ts';
 import type { Registers } from './registers.ts';
 
 const EMPTY_MILLISECONDS = 100;
@@ -29,8 +30,7 @@ export function writeModes(registers: Registers, promiscuous: boolean, allMultic
 export function readMac(registers: Registers): string {
   const low = registers.read('RAL', 0);
   const high = registers.field('RAH', 'RAH', 0);
-  const bytes = [low, low >>> 8, low >>> 16, low >>> 24, high, high >>> 8];
-  return bytes.map((byte) => (byte & 0xff).toString(16).padStart(2, '0')).join(':');
+  return formatMac(macAt(Uint8Array.of(low, low >>> 8, low >>> 16, low >>> 24, high, high >>> 8), 0));
 }
 
 /** Makes `bytes` the station address, and keeps it valid. */

@@ -3,6 +3,7 @@ import { INTEL_VENDOR_ID, type IxgbeModel, ixgbeModels, ixgbeRefusals } from '..
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { IxyError } from '../../errors.ts';
 import type { PciDevice } from '../../pci/pci-device.ts';
+import { formatPciId } from '../../pci/pci-ids.ts';
 import { frameOnWire } from '../frame-length.ts';
 import { silent } from '../logger.ts';
 import { isStationAddress } from '../station-address.ts';
@@ -28,7 +29,7 @@ const COUNTER_SETS = 16;
 /** The model of a PCI device, open or not. Throws `ERR_DEVICE_UNSUPPORTED` with the reason for anything else. */
 export function identifyIxgbe(device: Pick<PciDevice, 'address' | 'vendorId' | 'deviceId'>): IxgbeModel {
   const { address, vendorId, deviceId } = device;
-  const id = `${hex16(vendorId)}:${hex16(deviceId)}`;
+  const id = formatPciId(vendorId, deviceId);
   const model = ixgbeModels.get(deviceId);
   if (vendorId === INTEL_VENDOR_ID && model) return model;
   const refusal = vendorId === INTEL_VENDOR_ID ? ixgbeRefusals.get(deviceId) : undefined;
@@ -118,8 +119,4 @@ async function startQueues(
   initialiseTransmit(registers, maxFrame);
   for (const [index, ring] of txRings.entries()) prepareTransmitQueue(registers, index, ring);
   await startTransmit(registers, txRings.length);
-}
-
-function hex16(value: number): string {
-  return value.toString(16).padStart(4, '0');
 }

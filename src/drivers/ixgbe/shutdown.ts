@@ -2,7 +2,6 @@
  * Stopping a device for good. Nothing here may fail: whatever a step runs into, the next ones still happen, and DMA is off
  * before memory goes back.
  */
-
 import type { Logger } from '../logger.ts';
 import type { DeviceInterrupts } from './interrupts.ts';
 import type { QueueSet } from './queues.ts';

@@ -1,5 +1,4 @@
 /** An Intel 82599, written from the datasheet (revision 3.4) and apart from any driver: the judge of drivers. */
-
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { insert, type Register } from '../../datasheet/registers.ts';
 import { PCI_COMMAND, PCI_COMMAND_BUS_MASTER } from '../../pci/pci-device.ts';

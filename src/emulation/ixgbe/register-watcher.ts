@@ -1,4 +1,5 @@
 /** Tells the judge of accesses that break a rule, whatever the register. */
+import { hexadecimal } from '../../hexadecimal.ts';
 import type { Judge } from '../judge.ts';
 import type { RegisterWatcher } from '../register-space.ts';
 import type { IxgbeRule } from './rules.ts';
@@ -11,8 +12,4 @@ export function registerWatcher(judge: Judge<IxgbeRule>): RegisterWatcher {
       judge.record('register.read-only', { register, queue, found: hexadecimal(value >>> 0) }),
     writeOnlyRead: (register) => judge.record('register.write-only', { register }),
   };
-}
-
-function hexadecimal(value: number): string {
-  return `0x${value.toString(16)}`;
 }

@@ -4,9 +4,10 @@
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { IxyError } from '../../errors.ts';
+import { hexadecimal } from '../../hexadecimal.ts';
 import type { ModelKind } from '../models.ts';
 import type { AccessObserver } from './region-space.ts';
-import { hexadecimal, RegisterNames } from './register-names.ts';
+import { RegisterNames } from './register-names.ts';
 
 /** Characters kept until they are written. */
 const BUFFERED = 1 << 16;

@@ -1,6 +1,7 @@
 /** What the registers of served devices are called, and what their fields mean, for people who watch a driver. */
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { extract, type Register } from '../../datasheet/registers.ts';
+import { hexadecimal } from '../../hexadecimal.ts';
 import { REGION } from '../../pci/vfio-user/payloads.ts';
 import type { ModelKind } from '../models.ts';
 
@@ -67,10 +68,6 @@ export class RegisterNames {
       .map(([name, content]) => `${name}=${content}`)
       .join(' ');
   }
-}
-
-export function hexadecimal(value: number, digits: number): string {
-  return `0x${value.toString(16).padStart(digits, '0')}`;
 }
 
 function configName(offset: number): string {

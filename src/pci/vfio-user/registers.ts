@@ -1,5 +1,4 @@
 /** Registers behind a connection: each access is a message, and its answer is waited for. */
-
 import { IxyError } from '../../errors.ts';
 import { addon } from '../../native/addon.ts';
 import type { PciConfigSpace, RegisterFile } from '../pci-device.ts';

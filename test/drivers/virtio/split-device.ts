@@ -1,5 +1,4 @@
 /** The device's side of a split virtqueue, by virtio 1.2, section 2.7, and of nothing else; it finds breaches of the rules. */
-
 import type { QueueAddresses } from '../../../src/drivers/virtio/transport.ts';
 import type { FakeDomain } from './fake-memory.ts';
 

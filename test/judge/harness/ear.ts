@@ -1,4 +1,5 @@
 /** What of frames from the wire reaches the guest's kernel: tcpdump in the guest says, which leaves the filters alone. */
+import { hexDigits } from '../../../src/hexadecimal.ts';
 import { PacketTemplate } from '../../../src/packets/index.ts';
 import type { Command } from '../../vm/harness/command.ts';
 import { type Bench, INTERFACE } from './bench.ts';
@@ -42,7 +43,7 @@ export class Ear {
   /** Sends a frame to each destination, or in a VLAN; resolves to those that the kernel got. */
   async heard(...destinations: readonly (string | number)[]): Promise<(string | number)[]> {
     // Frames of no protocol keep their order: behind the last one comes nothing more.
-    const mark = `02:00:00:00:ff:${(this.#marks++).toString(16).padStart(2, '0')}`;
+    const mark = `02:00:00:00:ff:${hexDigits(this.#marks++, 2)}`;
     this.#bench.nic().wire.inject(...destinations.map((to) => frame(STRANGER, to)), frame(mark, GUEST.mac));
     const output = await inTime(
       this.#tcpdump.printed(`${mark} > ${GUEST.mac},`),

@@ -1,6 +1,7 @@
 /** Receive side scaling: which of two queues, and so which processor, gets a flow. The test calculates each flow's hash. */
 import { describe, expect, it } from 'vitest';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
+import { hexDigits } from '../../../src/hexadecimal.ts';
 import { type Bench, type Check, change, INTERFACE } from '../harness/bench.ts';
 import { type Flow, flow, flowKinds } from '../harness/flows.ts';
 import { arrive, withPerfectFilters } from '../harness/queues.ts';
@@ -38,7 +39,7 @@ export function testRss(bench: Bench): void {
 function hashesAsPublished(): void {
   const key = bytesOf(PUBLISHED_KEY);
   for (const [source, sourcePort, destination, destinationPort, overAddresses, overPorts] of PUBLISHED) {
-    const ports = [sourcePort, destinationPort].map((port) => port.toString(16).padStart(4, '0')).join('');
+    const ports = [sourcePort, destinationPort].map((port) => hexDigits(port, 4)).join('');
     expect(toeplitz(key, bytesOf(source + destination))).toBe(overAddresses);
     expect(toeplitz(key, bytesOf(source + destination + ports))).toBe(overPorts);
   }

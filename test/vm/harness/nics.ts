@@ -1,4 +1,5 @@
 /** The NICs that QEMU emulates, and those that are served to it, as the tests use them. */
+import { hexDigits } from '../../../src/hexadecimal.ts';
 
 export interface NicModel {
   /** QEMU's device and the properties that make it this model. */
@@ -89,11 +90,11 @@ export interface Nic {
 }
 
 export function nicAddress(nic: Nic): string {
-  return `0000:${nic.conventional ? '01' : '00'}:${hex(nic.slot)}.0`;
+  return `0000:${nic.conventional ? '01' : '00'}:${hexDigits(nic.slot, 2)}.0`;
 }
 
 export function nicMac(nic: Nic): string {
-  return `52:54:00:12:34:${hex(nic.slot)}`;
+  return `52:54:00:12:34:${hexDigits(nic.slot, 2)}`;
 }
 
 /** Name of QEMU's device, for the monitor. */
@@ -126,7 +127,7 @@ export function nicArguments(nic: Nic, iommu: boolean): string[] {
     `id=${nicName(nic)}`,
     `netdev=${network}`,
     ...(nic.conventional ? [`bus=${CONVENTIONAL_BUS}`] : []),
-    `addr=${hex(nic.slot)}`,
+    `addr=${hexDigits(nic.slot, 2)}`,
     `mac=${nicMac(nic)}`,
     'romfile=', // nothing boots from it
     ...(iommu && model.translation ? [model.translation] : []),
@@ -146,8 +147,4 @@ function backend(nic: Nic, { queuePairs = 1 }: NicModel): string {
     return `tap,ifname=${tapName(nic)},script=no,downscript=no,vnet_hdr=${header},queues=${queuePairs}`;
   }
   return nic.cable === undefined ? 'user,restrict=on' : `hubport,hubid=${nic.cable}`;
-}
-
-function hex(value: number): string {
-  return value.toString(16).padStart(2, '0');
 }

@@ -7,6 +7,7 @@ import {
 } from '../../../datasheet/virtio/devices.ts';
 import { IxyError } from '../../../errors.ts';
 import type { PciDevice } from '../../../pci/pci-device.ts';
+import { formatPciId } from '../../../pci/pci-ids.ts';
 import type { VirtioTransport } from '../transport.ts';
 import { findStructures } from './capabilities.ts';
 import { LegacyTransport } from './legacy.ts';
@@ -17,12 +18,12 @@ export function identifyVirtio(device: Pick<PciDevice, 'address' | 'vendorId' | 
   const { address, vendorId, deviceId } = device;
   const name = vendorId === VIRTIO_VENDOR_ID ? virtioNetModels.get(deviceId) : undefined;
   if (name !== undefined) return name;
-  const id = `${hex16(vendorId)}:${hex16(deviceId)}`;
+  const id = formatPciId(vendorId, deviceId);
   const what = vendorId === VIRTIO_VENDOR_ID ? 'a virtio device, but no network card' : 'no virtio device';
   throw new IxyError(
     'ERR_DEVICE_UNSUPPORTED',
-    `${address} (${id}) is ${what}; network cards are ${hex16(VIRTIO_VENDOR_ID)}:` +
-      `${hex16(VIRTIO_NET_TRANSITIONAL_ID)} and ${hex16(VIRTIO_VENDOR_ID)}:${hex16(VIRTIO_NET_MODERN_ID)}`,
+    `${address} (${id}) is ${what}; network cards are ` +
+      `${formatPciId(VIRTIO_VENDOR_ID, VIRTIO_NET_TRANSITIONAL_ID)} and ${formatPciId(VIRTIO_VENDOR_ID, VIRTIO_NET_MODERN_ID)}`,
   );
 }
 
@@ -47,8 +48,4 @@ export function openPciTransport(device: PciDevice, legacy = false): VirtioTrans
     'ERR_DEVICE_UNSUPPORTED',
     `${device.address}: the device's capabilities point to no common configuration and no doorbells that lie within its BARs`,
   );
-}
-
-function hex16(value: number): string {
-  return value.toString(16).padStart(4, '0');
 }

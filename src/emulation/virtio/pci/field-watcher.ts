@@ -1,5 +1,5 @@
 /** What the judge hears of accesses to registers. */
-
+import { hexadecimal } from '../../../hexadecimal.ts';
 import type { VirtioNetJudge } from '../rules.ts';
 import type { FieldWatcher } from './field-space.ts';
 
@@ -10,8 +10,4 @@ export function fieldWatcher(judge: VirtioNetJudge): FieldWatcher {
     wrongWidth: (register, bytes) => judge.record('register.width', { register, found: `${bytes} bytes` }),
     readOnlyWritten: (register, value) => judge.record('register.read-only', { register, found: hexadecimal(value) }),
   };
-}
-
-function hexadecimal(value: number): string {
-  return `0x${value.toString(16)}`;
 }
