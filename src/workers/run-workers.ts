@@ -1,5 +1,6 @@
 /** Packet loops on several CPUs: a thread for each, with queues of the NICs and packets of its own. */
 import type { NetDevice } from '../drivers/net-device.ts';
+import { ReleaseStack } from '../drivers/release-stack.ts';
 import { checkInteger, IxyError } from '../errors.ts';
 import { allocatorLike } from '../memory/allocator-like.ts';
 import { checkedByDefault } from '../memory/checked-pool.ts';
@@ -48,9 +49,10 @@ const MOST_WORKERS = 254;
  * Starts workers, which run the default export of `module` (a `WorkerMain`), and resolves once all of them do. NICs need
  * `NetDevice.lend`; what else is to be set about them stays with this thread, and so do their statistics.
  *
- * Throws `ERR_ARGUMENT` for CPUs that this process may not use, and NICs with too few queues; what `lend` and allocating memory
- * throw; a DataCloneError for `data` that no thread can be sent; the signal's reason if it is aborted meanwhile; and whatever a
- * worker throws before it runs.
+ * Throws `ERR_ARGUMENT` for CPUs that this process may not use, NICs with too few queues, rings that there cannot be, and too
+ * little memory; what `lend` and allocating memory throw; a DataCloneError for `data` that no thread can be sent; the signal's
+ * reason if it is aborted meanwhile; and whatever a worker throws before it runs. Then the NICs have their queues again, and the
+ * memory is free, unless a queue does not stop (`ERR_TIMEOUT`).
  */
 export async function runWorkers(
   nics: readonly NetDevice[],
@@ -66,24 +68,37 @@ export async function runWorkers(
   checkInteger('packetsPerWorker', packets, 1, 2 ** 20);
   const allocate = options.allocateMemory ?? defaultAllocator(nics);
   const members = 1 + cores.length + helpers;
-  const memory = allocate(PacketPool.memorySize(packets * members, HUGE_PAGE_2_MIB));
-  const pool = new SharedPool(memory, { members, name: 'pool of the workers', checked });
   const watch = options.watch ?? false;
-  const shares = closeUnless(pool, () => createRings(pool, rings));
-  const plan = { nics, queuesPerWorker, pool, rings: shares, module: module.href, data, watch };
-  const group = new WorkerGroup(cores, helpers, plan, signal);
+  const acquired = new ReleaseStack();
+  let group: WorkerGroup;
+  try {
+    const memory = allocateAtLeast(PacketPool.memorySize(packets * members, HUGE_PAGE_2_MIB), allocate, acquired);
+    const pool = new SharedPool(memory, { members, name: 'pool of the workers', checked });
+    const shares = createRings(pool, rings);
+    const plan = { nics, queuesPerWorker, pool, rings: shares, module: module.href, data, watch };
+    group = new WorkerGroup(cores, helpers, plan, signal);
+  } catch (error) {
+    acquired.release();
+    throw error;
+  }
+  // From here on it is the group that gives the memory back, once no queue can write to it any more.
   await group.start();
   return group;
 }
 
-/** What `make` makes; closes the pool if it throws. */
-function closeUnless<T>(pool: SharedPool, make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    pool.close();
-    throw error;
-  }
+function allocateAtLeast(
+  bytes: number,
+  allocate: (minimumBytes: number) => DmaMemory,
+  acquired: ReleaseStack,
+): DmaMemory {
+  const memory = allocate(bytes);
+  acquired.push(() => memory.free());
+  if (memory.size >= bytes) return memory;
+  throw new IxyError(
+    'ERR_ARGUMENT',
+    `allocateMemory must give the ${bytes} bytes that it is asked for, found ${memory.size}; ` +
+      'ask for fewer packetsPerWorker, or give more',
+  );
 }
 
 function checkCores(cores: readonly number[]): void {

@@ -50,6 +50,22 @@ export class WorkerLab {
     this.#groups.delete(group);
   }
 
+  /** Has the NIC's loans refuse to be taken back while `yes`. */
+  stickQueues(): { yes: boolean } {
+    const { nic } = this;
+    const stuck = { yes: false };
+    const lend = nic.lend.bind(nic);
+    nic.lend = (request) => {
+      const loan = lend(request);
+      const takeBack = (): void => {
+        if (stuck.yes) throw new Error('the queue does not stop');
+        loan.takeBack();
+      };
+      return { ...loan, takeBack };
+    };
+    return stuck;
+  }
+
   async close(): Promise<void> {
     for (const group of this.#groups) await group.stop();
     this.nic.close();

@@ -184,7 +184,7 @@ describe('a worker that dies', () => {
 describe('a worker whose queues cannot be taken back', () => {
   it('has died, keeps its packets from others, and begins again once they can', async () => {
     const lab = await openLab(1);
-    const stuck = stickQueues(lab);
+    const stuck = lab.stickQueues();
     const group = await lab.run(1, 'echo');
     stuck.yes = true;
     const { state, error, recovered } = await group.workers[0].terminate();
@@ -199,7 +199,7 @@ describe('a worker whose queues cannot be taken back', () => {
 
   it('keeps the memory of the packets from being freed', async () => {
     const lab = await openLab(1);
-    const stuck = stickQueues(lab);
+    const stuck = lab.stickQueues();
     const group = await lab.run(1, 'echo');
     stuck.yes = true;
     await expect(group.stop()).rejects.toThrow('the queue does not stop');
@@ -255,34 +255,7 @@ describe('runWorkers', () => {
       /the workers need 3 queues each way, found 2 .* open it with \{ rxQueues: 3, txQueues: 3 \}/,
     );
   });
-
-  it('says why a worker does not begin, and leaves nothing behind', async () => {
-    const lab = await openLab();
-    await expect(lab.run(2, 'nowhere')).rejects.toThrow(/Cannot find module .*nowhere\.js/);
-    await expect(lab.run(2, 'nothing')).rejects.toThrow('must have a function as its default export, found undefined');
-    const rings = { out: { producers: [0, 7], consumer: 'main' } } as const;
-    await expect(lab.run(2, 'echo', { data: () => 1 })).rejects.toThrow('could not be cloned');
-    await expect(lab.run(2, 'echo', { rings })).rejects.toThrow("is between workers 0 to 1 and 'main', found 7");
-    const group = await lab.run(2, 'echo');
-    await lab.traffic.run(10);
-    await expectWhole(lab, group);
-  });
 });
-
-/** Has the NIC's loans refuse to be taken back while `yes`. */
-function stickQueues({ nic }: WorkerLab): { yes: boolean } {
-  const stuck = { yes: false };
-  const lend = nic.lend.bind(nic);
-  nic.lend = (request) => {
-    const loan = lend(request);
-    const takeBack = (): void => {
-      if (stuck.yes) throw new Error('the queue does not stop');
-      loan.takeBack();
-    };
-    return { ...loan, takeBack };
-  };
-  return stuck;
-}
 
 function cpuOf(index: number): number {
   const usable = addon().getAffinity();
