@@ -5,6 +5,7 @@
  */
 import { writeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
+import { nap } from '../src/nap.ts';
 import type { BellOrder } from './wake-up.ts';
 
 const DESCRIPTOR_WORDS = 4;
@@ -15,7 +16,6 @@ const LEAST_GAP = 0.5;
 const GAPS = 2;
 
 const { frames, seed, ring, eventfd, received, deliveredAt } = workerData as BellOrder;
-const never = new Int32Array(new SharedArrayBuffer(4));
 const one = new Uint8Array(new BigUint64Array([1n]).buffer);
 
 /** Numbers from 0 to 1, the same each time (xorshift). */
@@ -29,7 +29,7 @@ function random(): number {
 
 for (let frame = 0; frame < frames; frame++) {
   Atomics.wait(received, 0, frame - 1);
-  Atomics.wait(never, 0, 0, LEAST_GAP + GAPS * random());
+  nap(LEAST_GAP + GAPS * random());
   const descriptor = (frame * DESCRIPTOR_WORDS) % ring.length;
   ring[descriptor] = 0;
   ring[descriptor + 1] = 0;

@@ -1,6 +1,7 @@
 /** One of the two threads between which packets pass. */
 import { workerData } from 'node:worker_threads';
 import { PacketBatch, type PacketRingShare, type PoolShare, RingConsumer, RingProducer, SharedPool } from 'ixy.ts';
+import { nap } from '../src/nap.ts';
 import { loadSystemCalls } from './addon.ts';
 
 export interface PassingOrder {
@@ -64,7 +65,7 @@ function meet(): void {
 }
 
 function rest(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MILLISECONDS);
+  nap(PAUSE_MILLISECONDS);
   meet();
 }
 

@@ -25,10 +25,10 @@ const PROGRAM = `
     const { borrowQueues } = await import(dist + 'ports/borrow-queues.js');
     const { PacketBatch } = await import(dist + 'memory/packet-batch.js');
     const { SharedPool } = await import(dist + 'memory/shared-pool.js');
+    const { nap } = await import(dist + 'nap.js');
     const pool = SharedPool.attach(share);
     const queues = borrowQueues(loan, pool, (error) => parentPort.postMessage(error.code + ' ' + error.message));
     const batch = new PacketBatch(32);
-    const nap = new Int32Array(new SharedArrayBuffer(4));
     const interrupt = queues.rx[0]?.interrupt;
     parentPort.postMessage('running');
     while (Atomics.load(control, 0) === 0) {
@@ -42,7 +42,7 @@ const PROGRAM = `
       Atomics.add(control, 1, moved);
       if (moved > 0) continue;
       if (!sleeps) {
-        Atomics.wait(nap, 0, 0, 0.2);
+        nap(0.2);
       } else if (interrupt.arm()) {
         if (queues.rx[0].receive(batch) > 0) interrupt.disarm();
         else if (Atomics.load(control, 0) === 0) { Atomics.add(control, 2, 1); interrupt.wait(-1); }

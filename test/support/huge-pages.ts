@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { HUGE_PAGE_2_MIB, hugePageCounts } from '../../src/memory/huge-pages.ts';
+import { nap } from '../../src/nap.ts';
 import { addon } from '../../src/native/addon.ts';
 
 const NUMBER = '/proc/sys/vm/nr_hugepages';
@@ -59,8 +60,7 @@ function book(pages: number): void {
 
 function takeLock(): number {
   const lock = openSync(`${LEDGER}.lock`, 'a');
-  const nobody = new Int32Array(new SharedArrayBuffer(4));
-  while (!addon().tryLock(lock)) Atomics.wait(nobody, 0, 0, 1);
+  while (!addon().tryLock(lock)) nap(1);
   return lock;
 }
 
