@@ -1,14 +1,7 @@
 /** An emulated NIC as a PciDevice on the caller's thread, in virtual time. */
 import { IxyError } from '../errors.ts';
-import {
-  type DeviceClock,
-  PCI_COMMAND,
-  PCI_COMMAND_BUS_MASTER,
-  type PciConfigSpace,
-  type PciDevice,
-  type PciInterrupts,
-  type RegisterFile,
-} from '../pci/pci-device.ts';
+import { setBusMasterBit } from '../pci/bus-master.ts';
+import type { DeviceClock, PciConfigSpace, PciDevice, PciInterrupts, RegisterFile } from '../pci/pci-device.ts';
 import { barRegisters } from './bar-registers.ts';
 import { EmulatedDomain } from './iommu.ts';
 import { createModel, type ModelKind, type ModelOf, type ModelOptions } from './models.ts';
@@ -79,8 +72,7 @@ export class EmulatedPciDevice<Kind extends ModelKind = 'ixgbe'> implements PciD
   }
 
   setBusMaster(enabled: boolean): void {
-    const others = this.config.read16(PCI_COMMAND) & ~PCI_COMMAND_BUS_MASTER;
-    this.config.write16(PCI_COMMAND, enabled ? others | PCI_COMMAND_BUS_MASTER : others);
+    setBusMasterBit(this.config, enabled);
   }
 
   /** Moves up to `budget` frames each way in this and all linked devices; returns how many moved. */

@@ -2,6 +2,12 @@
 import { addon } from '../native/addon.ts';
 import { PCI_COMMAND, PCI_COMMAND_BUS_MASTER, type PciConfigSpace } from './pci-device.ts';
 
+/** Sets or clears the bit alone. */
+export function setBusMasterBit(config: PciConfigSpace, enabled: boolean): void {
+  const others = config.read16(PCI_COMMAND) & ~PCI_COMMAND_BUS_MASTER;
+  config.write16(PCI_COMMAND, enabled ? others | PCI_COMMAND_BUS_MASTER : others);
+}
+
 export class BusMaster {
   readonly #config: PciConfigSpace;
   readonly #descriptor: () => number;
@@ -17,10 +23,9 @@ export class BusMaster {
   }
 
   set(enabled: boolean): void {
-    const command = this.#config.read16(PCI_COMMAND) & ~PCI_COMMAND_BUS_MASTER;
     // Armed before DMA begins and disarmed after it has ended.
-    if (enabled) this.#arm(command);
-    this.#config.write16(PCI_COMMAND, enabled ? command | PCI_COMMAND_BUS_MASTER : command);
+    if (enabled) this.#arm();
+    setBusMasterBit(this.#config, enabled);
     if (!enabled) this.disarm();
   }
 
@@ -30,7 +35,8 @@ export class BusMaster {
     this.#deadMansSwitch = undefined;
   }
 
-  #arm(command: number): void {
+  #arm(): void {
+    const command = this.#config.read16(PCI_COMMAND) & ~PCI_COMMAND_BUS_MASTER;
     const bytes = new Uint8Array([command & 0xff, command >>> 8]);
     this.#deadMansSwitch ??= addon().armCleanupWrite(this.#descriptor(), this.#offset + PCI_COMMAND, bytes);
   }

@@ -1,15 +1,9 @@
 /** An emulated NIC on a thread of its own, in real time, as a PciDevice. */
 import { checkInteger, IxyError } from '../../errors.ts';
+import { setBusMasterBit } from '../../pci/bus-master.ts';
 import type { SharedDevice } from '../../pci/device-share.ts';
 import { machineClock } from '../../pci/machine-clock.ts';
-import {
-  PCI_COMMAND,
-  PCI_COMMAND_BUS_MASTER,
-  type PciConfigSpace,
-  type PciDevice,
-  type PciInterrupts,
-  type RegisterFile,
-} from '../../pci/pci-device.ts';
+import type { PciConfigSpace, PciDevice, PciInterrupts, RegisterFile } from '../../pci/pci-device.ts';
 import { barRegisters, type RegisterAccess } from '../bar-registers.ts';
 import type { AccessBytes, ModelBar } from '../device-model.ts';
 import type { EmulatedDomain } from '../iommu.ts';
@@ -98,8 +92,7 @@ export class ThreadedPciDevice<Kind extends ModelKind = 'ixgbe'> implements PciD
   }
 
   setBusMaster(enabled: boolean): void {
-    const others = this.config.read16(PCI_COMMAND) & ~PCI_COMMAND_BUS_MASTER;
-    this.config.write16(PCI_COMMAND, enabled ? others | PCI_COMMAND_BUS_MASTER : others);
+    setBusMasterBit(this.config, enabled);
   }
 
   /** Broken rules, link and uncounted frames, as they are now. */

@@ -1,11 +1,11 @@
 /** A PCI device that another process serves over vfio-user: registers by messages, memory and doorbells shared. */
 import { checkInteger, IxyError } from '../../errors.ts';
 import { addon } from '../../native/addon.ts';
+import { setBusMasterBit } from '../bus-master.ts';
 import { machineClock } from '../machine-clock.ts';
 import {
   type DeviceClock,
   PCI_COMMAND,
-  PCI_COMMAND_BUS_MASTER,
   PCI_COMMAND_IO,
   PCI_COMMAND_MEMORY,
   type PciConfigSpace,
@@ -95,8 +95,7 @@ export class VfioUserDevice implements PciDevice {
 
   /** If this process dies, its server sees the connection end, and resets the device. */
   setBusMaster(enabled: boolean): void {
-    const others = this.config.read16(PCI_COMMAND) & ~PCI_COMMAND_BUS_MASTER;
-    this.config.write16(PCI_COMMAND, enabled ? others | PCI_COMMAND_BUS_MASTER : others);
+    setBusMasterBit(this.config, enabled);
   }
 
   /** DMA ends first; then nothing refers to the device any more. A server that is gone keeps nobody from closing. */
