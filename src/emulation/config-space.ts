@@ -29,30 +29,41 @@ export class ConfigSpace implements PciConfigSpace {
   }
 
   read8(offset: number): number {
-    const at = this.#read(offset, 1);
+    const at = this.#reach(offset, 1);
     return this.present ? this.#bytes.getUint8(at) : 0xff;
   }
 
   read16(offset: number): number {
-    const at = this.#read(offset, 2);
+    const at = this.#reach(offset, 2);
     return this.present ? this.#bytes.getUint16(at, true) : 0xffff;
   }
 
   read32(offset: number): number {
-    const at = this.#read(offset, 4);
+    const at = this.#reach(offset, 4);
     return this.present ? this.#bytes.getUint32(at, true) : 0xffff_ffff;
   }
 
   write8(offset: number, value: number): void {
-    this.#write(offset, 1, value);
+    this.#change(offset, 1, value);
   }
 
   write16(offset: number, value: number): void {
-    this.#write(offset, 2, value);
+    this.#change(offset, 2, value);
   }
 
   write32(offset: number, value: number): void {
-    this.#write(offset, 4, value);
+    this.#change(offset, 4, value);
+  }
+
+  /** As `read8`, `read16` or `read32`, and so `write`. */
+  read(offset: number, bytes: 1 | 2 | 4): number {
+    return bytes === 1 ? this.read8(offset) : bytes === 2 ? this.read16(offset) : this.read32(offset);
+  }
+
+  write(offset: number, bytes: 1 | 2 | 4, value: number): void {
+    if (bytes === 1) this.write8(offset, value);
+    else if (bytes === 2) this.write16(offset, value);
+    else this.write32(offset, value);
   }
 
   /** The device's own look at the 32 bits at `offset`; no hook is called. */
@@ -65,13 +76,13 @@ export class ConfigSpace implements PciConfigSpace {
     for (let i = 0; i < length; i++) this.#bytes.setUint8(offset + i, (value >>> (8 * i)) & 0xff);
   }
 
-  #read(offset: number, length: number): number {
+  #reach(offset: number, length: number): number {
     const at = this.#checked(offset, length);
     if (this.present) this.onRead(at, length);
     return at;
   }
 
-  #write(offset: number, length: number, value: number): void {
+  #change(offset: number, length: number, value: number): void {
     this.#checked(offset, length);
     if (!this.present) return;
     for (let i = 0; i < length; i++) {

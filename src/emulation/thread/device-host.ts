@@ -48,12 +48,12 @@ export class DeviceHost {
   /** A driver's read from a BAR, or from configuration space. */
   read(device: number, space: number, offset: number, bytes: AccessBytes): number {
     const model = this.#model(device);
-    return space === protocol.CONFIG_SPACE ? readConfig(model, offset, bytes) : model.read(space, offset, bytes);
+    return space === protocol.CONFIG_SPACE ? model.config.read(offset, bytes) : model.read(space, offset, bytes);
   }
 
   write(device: number, space: number, offset: number, bytes: AccessBytes, value: number): void {
     const model = this.#model(device);
-    if (space === protocol.CONFIG_SPACE) writeConfig(model, offset, bytes, value);
+    if (space === protocol.CONFIG_SPACE) model.config.write(offset, bytes, value);
     else model.write(space, offset, bytes, value);
   }
 
@@ -150,14 +150,4 @@ function adder(descriptors: readonly number[]): (vector: number) => void {
   return (vector) => {
     if (vector < descriptors.length) addon().write(descriptors[vector], one, 0, one.length);
   };
-}
-
-function readConfig({ config }: DeviceModel, offset: number, bytes: AccessBytes): number {
-  return bytes === 1 ? config.read8(offset) : bytes === 2 ? config.read16(offset) : config.read32(offset);
-}
-
-function writeConfig({ config }: DeviceModel, offset: number, bytes: AccessBytes, value: number): void {
-  if (bytes === 1) config.write8(offset, value);
-  else if (bytes === 2) config.write16(offset, value);
-  else config.write32(offset, value);
 }

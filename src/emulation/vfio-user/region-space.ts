@@ -78,7 +78,7 @@ export class RegionSpace {
   #readOne(region: number, offset: number, bytes: AccessBytes): number {
     const model = this.#model;
     const bar = model.bars.get(region);
-    const value = bar ? readBar(model, region, bar, offset, bytes) : readConfig(model, offset, bytes);
+    const value = bar ? readBar(model, region, bar, offset, bytes) : model.config.read(offset, bytes);
     this.reads++;
     this.onAccess(false, region, offset, bytes, value);
     return value;
@@ -86,7 +86,7 @@ export class RegionSpace {
 
   #writeOne(region: number, offset: number, bytes: AccessBytes, value: number): void {
     const model = this.#model;
-    if (region === REGION.config) writeConfig(model, offset, bytes, value);
+    if (region === REGION.config) model.config.write(offset, bytes, value);
     else model.write(region, offset, bytes, bytes === 4 ? value | 0 : value);
     this.writes++;
     this.onAccess(true, region, offset, bytes, value);
@@ -119,14 +119,4 @@ function readBar(model: DeviceModel, region: number, bar: ModelBar, offset: numb
   if (bytes === 4 || bar.narrow) return model.read(region, offset, bytes);
   const whole = model.read(region, offset & ~3, 4) >>> (8 * (offset & 3));
   return bytes === 2 ? whole & 0xffff : whole & 0xff;
-}
-
-function readConfig({ config }: DeviceModel, offset: number, bytes: AccessBytes): number {
-  return bytes === 1 ? config.read8(offset) : bytes === 2 ? config.read16(offset) : config.read32(offset);
-}
-
-function writeConfig({ config }: DeviceModel, offset: number, bytes: AccessBytes, value: number): void {
-  if (bytes === 1) config.write8(offset, value);
-  else if (bytes === 2) config.write16(offset, value);
-  else config.write32(offset, value);
 }
