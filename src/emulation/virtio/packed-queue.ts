@@ -22,7 +22,7 @@ import {
 import type { Chain } from './chain.ts';
 import { ChainBuilder } from './chain-builder.ts';
 import type { DeviceQueue, QueueContext, QueueSettings } from './device-queue.ts';
-import { scribble } from './garbage.ts';
+import { RingGarbage } from './garbage.ts';
 import { KickInspector } from './kick-inspector.ts';
 import { PackedInspector } from './packed-inspector.ts';
 import { PackedPosition } from './packed-position.ts';
@@ -42,8 +42,8 @@ export class PackedQueue implements DeviceQueue {
   readonly #used: UsedList;
   readonly #inspector: PackedInspector | undefined;
   readonly #kicks: KickInspector;
+  readonly #garbage: RingGarbage;
   readonly #ring: Int32Array;
-  readonly #ringHalves: Uint16Array;
   readonly #driverEvent: Uint16Array;
   readonly #deviceEvent: Int32Array;
   /** Where the next chain begins, and where the next used descriptor goes. */
@@ -56,15 +56,12 @@ export class PackedQueue implements DeviceQueue {
   #markedOwned = 0;
   /** Descriptors in the chain taken last. */
   #descriptors = 0;
-  /** The ring was filled with garbage, and the driver has not been told. */
-  #scribbled = false;
 
   constructor(context: QueueContext, settings: QueueSettings) {
     const state = new QueueState(context, settings);
     const { size } = state;
     const ring = state.part(settings.descriptors, PACKED_DESCRIPTOR_BYTES * size, 16);
     this.#ring = ring.words;
-    this.#ringHalves = ring.halves;
     this.#driverEvent = state.part(settings.driver, EVENT_BYTES, 4).halves;
     this.#deviceEvent = state.part(settings.device, EVENT_BYTES, 4).words;
     this.#state = state;
@@ -77,6 +74,7 @@ export class PackedQueue implements DeviceQueue {
     this.#shown = new PackedPosition(size);
     this.#marked = new PackedPosition(size);
     this.#kicks = new KickInspector(state);
+    this.#garbage = new RingGarbage(state, ring.halves);
     this.#inspector = state.strict ? new PackedInspector(state, this.#ring, this.#kicks) : undefined;
   }
 
@@ -85,18 +83,9 @@ export class PackedQueue implements DeviceQueue {
   }
 
   listen(): void {
-    const state = this.#state;
-    if (!state.checkMemory()) return;
-    const { faults } = state.context;
-    const garbage = faults.armed ? faults.strikes('ring-garbage') : undefined;
-    if (garbage) {
-      scribble(this.#ringHalves, garbage.seed);
-      this.#scribbled = true;
-      state.stop();
-    } else if (this.#inspector) {
-      this.#inspector.look();
-      this.#kicks.check();
-    }
+    if (!this.#state.checkMemory() || this.#garbage.strikes() || !this.#inspector) return;
+    this.#inspector.look();
+    this.#kicks.check();
   }
 
   take(): boolean {
@@ -129,7 +118,10 @@ export class PackedQueue implements DeviceQueue {
 
   publish(): boolean {
     const used = this.#used;
-    if (used.count === 0 || !this.#state.usable) return this.#tellOfGarbage();
+    if (used.count === 0 || !this.#state.usable) {
+      used.count = 0;
+      return this.#garbage.tell();
+    }
     this.#inspector?.release(used);
     const { faults } = this.#state.context;
     if (faults.armed) used.misbehave(faults, this.size);
@@ -254,12 +246,5 @@ export class PackedQueue implements DeviceQueue {
       this.#ring[at] = (this.#ring[at] & 0xffff) | ((position.wrap === 1 ? IN_USE : 0) << PACKED_FLAGS_SHIFT);
       this.#inspector?.overwrite(position.slot, this.#ring[at]);
     }
-  }
-
-  #tellOfGarbage(): boolean {
-    this.#used.count = 0;
-    const scribbled = this.#scribbled;
-    this.#scribbled = false;
-    return scribbled;
   }
 }

@@ -25,7 +25,7 @@ import { fence } from '../fence.ts';
 import type { Chain } from './chain.ts';
 import { ChainBuilder } from './chain-builder.ts';
 import type { DeviceQueue, QueueContext, QueueSettings } from './device-queue.ts';
-import { scribble } from './garbage.ts';
+import { RingGarbage } from './garbage.ts';
 import { KickInspector } from './kick-inspector.ts';
 import { QueueState } from './queue-state.ts';
 import { SplitInspector } from './split-inspector.ts';
@@ -46,6 +46,7 @@ export class SplitQueue implements DeviceQueue {
   readonly #used: UsedList;
   readonly #inspector: SplitInspector | undefined;
   readonly #kicks: KickInspector;
+  readonly #garbage: RingGarbage;
   readonly #table: Int32Array;
   readonly #available: Uint16Array;
   readonly #usedHalves: Uint16Array;
@@ -59,8 +60,6 @@ export class SplitQueue implements DeviceQueue {
   #polled = false;
   /** Where avail_event was set to never, while the queue is polled. */
   #eventAt = 0;
-  /** The ring was filled with garbage, and the driver has not been told. */
-  #scribbled = false;
 
   constructor(context: QueueContext, settings: QueueSettings) {
     const state = new QueueState(context, settings);
@@ -78,6 +77,7 @@ export class SplitQueue implements DeviceQueue {
     this.chain = this.#builder.chain;
     this.#used = new UsedList(size);
     this.#kicks = new KickInspector(state);
+    this.#garbage = new RingGarbage(state, used.halves);
     this.#inspector = state.strict ? new SplitInspector(state, this.#table) : undefined;
   }
 
@@ -86,18 +86,9 @@ export class SplitQueue implements DeviceQueue {
   }
 
   listen(): void {
-    const state = this.#state;
-    if (!state.checkMemory()) return;
-    const { faults } = state.context;
-    const garbage = faults.armed ? faults.strikes('ring-garbage') : undefined;
-    if (garbage) {
-      scribble(this.#usedHalves, garbage.seed);
-      this.#scribbled = true;
-      state.stop();
-    } else if (this.#inspector) {
-      this.#look();
-      this.#kicks.check();
-    }
+    if (!this.#state.checkMemory() || this.#garbage.strikes() || !this.#inspector) return;
+    this.#look();
+    this.#kicks.check();
   }
 
   take(): boolean {
@@ -125,7 +116,10 @@ export class SplitQueue implements DeviceQueue {
   publish(): boolean {
     const used = this.#used;
     const { count } = used;
-    if (count === 0 || !this.#state.usable) return this.#tellOfGarbage();
+    if (count === 0 || !this.#state.usable) {
+      used.count = 0;
+      return this.#garbage.tell();
+    }
     this.#inspector?.release(used);
     const { faults } = this.#state.context;
     if (faults.armed) used.misbehave(faults, this.size);
@@ -229,12 +223,5 @@ export class SplitQueue implements DeviceQueue {
   #writeEvent(wanted: boolean): void {
     this.#eventAt = this.#next;
     this.#usedHalves[availableEventWord(this.size)] = wanted ? this.#next : this.#next + NEVER;
-  }
-
-  #tellOfGarbage(): boolean {
-    this.#used.count = 0;
-    const scribbled = this.#scribbled;
-    this.#scribbled = false;
-    return scribbled;
   }
 }
