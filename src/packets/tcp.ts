@@ -1,8 +1,8 @@
 /** TCP (RFC 9293, section 3.1). */
 import { read16, read32, write16, write32 } from './bytes.ts';
 import { internetChecksum } from './checksum.ts';
-import { HeaderView } from './header-view.ts';
 import { IP_PROTOCOL_TCP, type PseudoHeader } from './ip.ts';
+import { PortsView } from './ports-view.ts';
 
 /** Without options. */
 export const TCP_HEADER_LENGTH = 20;
@@ -17,21 +17,7 @@ export const TCP_ECE = 0x40;
 export const TCP_CWR = 0x80;
 
 /** A cursor over a TCP header; see `HeaderView`. */
-export class TcpView extends HeaderView {
-  get sourcePort(): number {
-    return read16(this.bytes, this.offset);
-  }
-  set sourcePort(port: number) {
-    write16(this.bytes, this.offset, port);
-  }
-
-  get destinationPort(): number {
-    return read16(this.bytes, this.offset + 2);
-  }
-  set destinationPort(port: number) {
-    write16(this.bytes, this.offset + 2, port);
-  }
-
+export class TcpView extends PortsView {
   get sequenceNumber(): number {
     return read32(this.bytes, this.offset + 4);
   }

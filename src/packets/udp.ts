@@ -1,27 +1,13 @@
 /** UDP (RFC 768; over IPv6: RFC 8200, section 8.1). */
 import { read16, write16 } from './bytes.ts';
 import { internetChecksum, udpChecksum } from './checksum.ts';
-import { HeaderView } from './header-view.ts';
 import { IP_PROTOCOL_UDP, type PseudoHeader } from './ip.ts';
+import { PortsView } from './ports-view.ts';
 
 export const UDP_HEADER_LENGTH = 8;
 
 /** A cursor over a UDP header; see `HeaderView`. */
-export class UdpView extends HeaderView {
-  get sourcePort(): number {
-    return read16(this.bytes, this.offset);
-  }
-  set sourcePort(port: number) {
-    write16(this.bytes, this.offset, port);
-  }
-
-  get destinationPort(): number {
-    return read16(this.bytes, this.offset + 2);
-  }
-  set destinationPort(port: number) {
-    write16(this.bytes, this.offset + 2, port);
-  }
-
+export class UdpView extends PortsView {
   /** Bytes of header and data. */
   get length(): number {
     return read16(this.bytes, this.offset + 4);
