@@ -66,7 +66,7 @@ describe('workers are not started', () => {
     const repair = prepare?.(lab);
     await expect(lab.run(2, program, { ...options, allocateMemory })).rejects.toThrow(message);
     expect(memories.map(({ buffer }) => buffer.byteLength)).toEqual(memories.map(() => 0));
-    expect(openDescriptors()).toBe(descriptors);
+    expect(openDescriptors()).toBeLessThanOrEqual(descriptors); // threads of earlier tests may end meanwhile
 
     repair?.();
     const group = await lab.run(2, 'echo');

@@ -146,31 +146,6 @@ describe('a worker that dies', () => {
     });
   }
 
-  const kills = Number(process.env.IXY_KILLS ?? 25);
-  it(`loses its packets to nobody: ${kills} times`, async () => {
-    const lab = await openLab();
-    const { traffic } = lab;
-    const group = await lab.run(2, 'echo');
-    let seed = 1;
-    for (let kill = 0; kill < kills; kill++) {
-      seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
-      const [victim, patience] = [(seed >>> 16) & 1, (seed >>> 17) & 255];
-      const until20 = traffic.received + patience;
-      await until(() => {
-        if (traffic.inFlight < 256) traffic.send();
-        traffic.receive();
-        return traffic.received >= until20;
-      }, 'no traffic goes on');
-      await group.workers[victim].terminate();
-      await group.restart(victim);
-      traffic.receive();
-      traffic.giveUp();
-    }
-    await expectWhole(lab, group);
-    const each = group.pool.capacity / group.pool.members;
-    expect(group.workers.map(({ index }) => group.pool.held(index + 1))).toEqual([each, each]);
-  }, 300_000);
-
   it('because it never looks up is terminated', async () => {
     const lab = await openLab();
     const group = await lab.run(1, 'deaf');
