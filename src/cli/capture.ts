@@ -7,7 +7,6 @@ import {
   capture,
   LoopTotals,
   PacketRecorder,
-  type PollMode,
   RateMeter,
   RECEIVED,
   type Recorder,
@@ -18,24 +17,18 @@ import type { NetDevice } from '../drivers/net-device.ts';
 import type { CaptureFormat, CaptureWriterOptions } from '../packets/index.ts';
 import { integerFrom } from '../ports/quantities.ts';
 import { programUrl } from '../program-file.ts';
-import { addCoresOptions, type CoresOptions, countedPorts, DeathNotices, loopPlan } from './cores.ts';
+import { countedPorts, DeathNotices, loopPlan } from './cores.ts';
 import { grouped } from './format.ts';
 import { Live } from './live.ts';
-import { count, duration, mtu, optionValue, pollBudgetOption, pollModeOption } from './option-values.ts';
+import { addReceiveOptions, type ReceiveOptions } from './loop-options.ts';
+import { optionValue } from './option-values.ts';
 import { Session } from './session.ts';
-import { addWatchOption, Watching, type WatchOptions } from './watch-view.ts';
+import { Watching } from './watch-view.ts';
 
-interface CaptureCommandOptions extends CoresOptions, WatchOptions {
-  readonly watching?: Watching | undefined;
+interface CaptureCommandOptions extends ReceiveOptions {
   readonly write: string;
   readonly format?: CaptureFormat;
   readonly snaplen?: number;
-  readonly count?: number;
-  readonly duration?: number;
-  readonly batch?: number;
-  readonly pollMode?: PollMode;
-  readonly mtu?: number;
-  readonly json?: boolean;
 }
 
 const EXAMPLES = `
@@ -58,14 +51,8 @@ export function addCapture(program: Command): void {
         'pcapng',
       ]),
     )
-    .option('--snaplen <bytes>', 'bytes kept of each packet; default: all', optionValue(integerFrom(1, 262_144)))
-    .option('-n, --count <packets>', 'end after so many packets', count)
-    .option('-d, --duration <time>', 'end after this time (10, 500ms)', duration)
-    .addOption(pollBudgetOption())
-    .addOption(pollModeOption());
-  addWatchOption(addCoresOptions(command))
-    .option('--mtu <bytes>', 'payload of the largest frame (68 to 9500)', mtu, 1500)
-    .option('--json', 'print one JSON object a second')
+    .option('--snaplen <bytes>', 'bytes kept of each packet; default: all', optionValue(integerFrom(1, 262_144)));
+  addReceiveOptions(command, 'end after so many packets')
     .addHelpText('after', EXAMPLES)
     .action((port: string, options: CaptureCommandOptions) => Session.run((session) => run(session, port, options)));
 }

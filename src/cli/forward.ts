@@ -9,7 +9,6 @@ import {
   Forwarder,
   LoopTotals,
   PacketRecorder,
-  type PollMode,
   RateMeter,
   RECEIVED,
   type Recorder,
@@ -18,22 +17,15 @@ import { Recording } from '../apps/recording.ts';
 import { WorkerLoops } from '../apps/worker-loops.ts';
 import type { NetDevice } from '../drivers/net-device.ts';
 import { programUrl } from '../program-file.ts';
-import { addCoresOptions, type CoresOptions, countedPorts, DeathNotices, loopPlan } from './cores.ts';
+import { countedPorts, DeathNotices, loopPlan } from './cores.ts';
 import { grouped } from './format.ts';
 import { Live } from './live.ts';
-import { count, duration, mtu, pollBudgetOption, pollModeOption } from './option-values.ts';
+import { addReceiveOptions, type ReceiveOptions } from './loop-options.ts';
 import { capturesToCreate, Session, writesToStandardOutput } from './session.ts';
-import { addWatchOption, Watching, type WatchOptions } from './watch-view.ts';
+import { Watching } from './watch-view.ts';
 
-interface ForwardOptions extends CoresOptions, WatchOptions {
-  readonly watching?: Watching | undefined;
+interface ForwardOptions extends ReceiveOptions {
   readonly pcap?: string;
-  readonly count?: number;
-  readonly duration?: number;
-  readonly batch?: number;
-  readonly pollMode?: PollMode;
-  readonly mtu?: number;
-  readonly json?: boolean;
 }
 
 const EXAMPLES = `
@@ -52,14 +44,8 @@ export function addForward(program: Command): void {
     .description('Move packets between two ports, both ways, and touch each of them.')
     .argument('<port>', "one port; see 'ixy ports'")
     .argument('<port>', 'the other one')
-    .option('-w, --pcap <file>', "record what passes ('.pcapng', else pcap; '-' for standard output)")
-    .option('-n, --count <packets>', 'end after so many packets, over both directions', count)
-    .option('-d, --duration <time>', 'end after this time (10, 500ms)', duration)
-    .addOption(pollBudgetOption())
-    .addOption(pollModeOption());
-  addWatchOption(addCoresOptions(command))
-    .option('--mtu <bytes>', 'payload of the largest frame (68 to 9500)', mtu, 1500)
-    .option('--json', 'print one JSON object a second')
+    .option('-w, --pcap <file>', "record what passes ('.pcapng', else pcap; '-' for standard output)");
+  addReceiveOptions(command, 'end after so many packets, over both directions')
     .addHelpText('after', EXAMPLES)
     .action((a: string, b: string, options: ForwardOptions) => {
       return Session.run((session) => run(session, [a, b], options));

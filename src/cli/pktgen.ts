@@ -8,28 +8,24 @@ import { IxyError } from '../errors.ts';
 import { type PacketDescription, PacketTemplate, type PortRange, type StampOptions } from '../packets/index.ts';
 import { integerFrom, parseStationMac } from '../ports/quantities.ts';
 import { programUrl } from '../program-file.ts';
-import { addCoresOptions, type CoresOptions, countedPorts, DeathNotices, loopPlan } from './cores.ts';
+import { addCoresOptions, countedPorts, DeathNotices, loopPlan } from './cores.ts';
 import { billions, grouped, millions } from './format.ts';
 import { Live } from './live.ts';
+import type { LoopOptions } from './loop-options.ts';
 import { batchSize, count, duration, optionValue, optionWithDefault, packetRate } from './option-values.ts';
 import { type IpRange, parseIpRange, parsePortRange } from './ranges.ts';
 import { Session, writesToStandardOutput } from './session.ts';
-import { addWatchOption, Watching, type WatchOptions } from './watch-view.ts';
+import { addWatchOption, Watching } from './watch-view.ts';
 
-interface PktgenOptions extends CoresOptions, WatchOptions {
-  readonly watching?: Watching | undefined;
+interface PktgenOptions extends LoopOptions {
   readonly size?: number;
-  readonly count?: number;
   readonly rate?: PacketRate;
-  readonly duration?: number;
   readonly srcMac?: string;
   readonly dstMac: string;
   readonly srcIp: IpRange;
   readonly dstIp: IpRange;
   readonly srcPort: PortRange;
   readonly dstPort: PortRange;
-  readonly batch?: number;
-  readonly json?: boolean;
 }
 
 const EXAMPLES = `
