@@ -1,5 +1,5 @@
 /** What the threads of pipeline.ts run: the first one receives and classifies, the others work on their flows and send. */
-import { PacketBatch, poll, type WorkerContext } from 'ixy.ts';
+import { PacketBatch, poll, type WorkerContext } from 'ixy.ts/worker';
 
 type Thread = WorkerContext<{ readonly workers: number }>;
 

@@ -2,7 +2,7 @@
  * Sends back what its queues receive, marked with its index. It ends as it is told to: by what arrives, or by its word in
  * `data.orders`, which it looks at with each packet.
  */
-import { DONE, PacketBatch, poll } from '../../../dist/index.js';
+import { DONE, PacketBatch, poll } from '../../../dist/worker.js';
 
 /** Where in a frame the mark stands, and what tells the worker to die. */
 const MARK = 42;

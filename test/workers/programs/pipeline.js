@@ -1,5 +1,5 @@
 /** Two workers receive, and hand what they got to a third, which hands it to the main thread. */
-import { PacketBatch, poll } from '../../../dist/index.js';
+import { PacketBatch, poll } from '../../../dist/worker.js';
 
 export default async function pipeline({ index, ports, signal, producer, consumer }) {
   const batch = new PacketBatch(32);
