@@ -22,7 +22,7 @@ export interface OfferedMemory {
   range(address: number, length: number): Uint8Array | undefined;
 }
 
-export interface ClientOptions {
+interface ClientOptions {
   /** Memory that was mapped without a descriptor. Default: none. */
   readonly memory?: OfferedMemory;
   /** Ask for doorbells in shared memory (see version.ts). Default false. */
@@ -122,11 +122,6 @@ export class VfioUserClient {
     descriptors: readonly number[] = [],
   ): Result {
     return this.#connected(() => this.#exchange(command, payload, descriptors, decode));
-  }
-
-  /** A request that nobody answers, such as a posted write. Throws `ERR_DEVICE_GONE`, `ERR_CLOSED`. */
-  post(command: number, payload: Uint8Array): void {
-    this.#connected(() => this.#socket.request(command, payload, [], false));
   }
 
   /**

@@ -1,7 +1,7 @@
 /** One end of a vfio-user connection: messages in, messages out, none of it blocking. */
 import { addon } from '../../native/addon.ts';
 import { type END, type Message, MessageReader } from './message-reader.ts';
-import { encodeMessage, FLAG_ERROR, FLAG_NO_REPLY, type Header, TYPE_REPLY, TYPE_REQUEST } from './protocol.ts';
+import { encodeMessage, FLAG_ERROR, type Header, TYPE_REPLY, TYPE_REQUEST } from './protocol.ts';
 
 const IDS = 0x1_0000;
 
@@ -35,14 +35,10 @@ export class MessageSocket {
   }
 
   /** Returns the message's number. `descriptors` may be closed once `congested` is false. Throws a system error. */
-  request(command: number, payload: Uint8Array, descriptors: readonly number[] = [], expectReply = true): number {
+  request(command: number, payload: Uint8Array, descriptors: readonly number[] = []): number {
     const id = this.#nextId;
     this.#nextId = (id + 1) % IDS;
-    this.#send(
-      { id, command, flags: TYPE_REQUEST | (expectReply ? 0 : FLAG_NO_REPLY), error: 0 },
-      payload,
-      descriptors,
-    );
+    this.#send({ id, command, flags: TYPE_REQUEST, error: 0 }, payload, descriptors);
     return id;
   }
 

@@ -115,16 +115,7 @@ const writeCount = new Payload('WRITE_MULTI', { count: 'u64' }, true);
 const WRITE_DATA = 8;
 const WRITE_BYTES = regionAccess.size + WRITE_DATA;
 
-/** Writes of up to 8 bytes each, in order. */
-export function encodeWriteMulti(writes: readonly RegionWrite[]): Uint8Array {
-  const entries = new Uint8Array(writes.length * WRITE_BYTES);
-  for (const [i, { offset, region, data }] of writes.entries()) {
-    entries.set(regionAccess.encode({ offset, region, count: data.length }, data), i * WRITE_BYTES);
-  }
-  return writeCount.encode({ count: writes.length }, entries);
-}
-
-/** Throws `ERR_BAD_PACKET`. The data are views. */
+/** Writes of up to 8 bytes each, in order; the data are views. Throws `ERR_BAD_PACKET`. */
 export function decodeWriteMulti(bytes: Uint8Array): RegionWrite[] {
   const { count } = writeCount.decode(bytes);
   const entries = writeCount.data(bytes, count * WRITE_BYTES);

@@ -1,12 +1,12 @@
 /** Clients that break the protocol: each loses its connection, and is told of in the log. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { addon } from '../../../src/native/addon.ts';
-import { dmaAccess, dmaMap, encodeWriteMulti, regionAccess } from '../../../src/pci/vfio-user/payloads.ts';
+import { dmaAccess, dmaMap, regionAccess } from '../../../src/pci/vfio-user/payloads.ts';
 import { COMMAND, FLAG_NO_REPLY } from '../../../src/pci/vfio-user/protocol.ts';
 import { encodeVersion } from '../../../src/pci/vfio-user/version.ts';
 import { mappingsOf, openDescriptors } from '../../support/process.ts';
 import { eventfd, Lab, servedIxgbe, serverEnd, sharedMemory } from './lab.ts';
-import { askingForDoorbells, greeting, message, version } from './messages.ts';
+import { askingForDoorbells, encodeWriteMulti, greeting, message, version } from './messages.ts';
 
 const native = addon();
 const NOTHING = new Uint8Array(0);

@@ -7,7 +7,6 @@ import {
   dmaAccess,
   dmaMap,
   dmaUnmap,
-  encodeWriteMulti,
   irqInfo,
   irqSet,
   regionAccess,
@@ -16,7 +15,7 @@ import {
 import { COMMAND } from '../../../src/pci/vfio-user/protocol.ts';
 import { mappingsOf, openDescriptors } from '../../support/process.ts';
 import { eventfd, Lab, openServerEnd, servedIxgbe, servedVirtio, sharedMemory } from './lab.ts';
-import { askingForDoorbells, greeting, message } from './messages.ts';
+import { askingForDoorbells, encodeWriteMulti, greeting, message } from './messages.ts';
 
 const native = addon();
 const NOTHING = new Uint8Array(0);

@@ -3,17 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
 import { ServedDevice } from '../../../src/emulation/vfio-user/index.ts';
 import { PCI_COMMAND } from '../../../src/pci/pci-device.ts';
-import {
-  deviceInfo,
-  encodeWriteMulti,
-  IRQ,
-  irqInfo,
-  REGION,
-  regionAccess,
-  regionInfo,
-} from '../../../src/pci/vfio-user/payloads.ts';
+import { deviceInfo, IRQ, irqInfo, REGION, regionAccess, regionInfo } from '../../../src/pci/vfio-user/payloads.ts';
 import { COMMAND } from '../../../src/pci/vfio-user/protocol.ts';
 import { Lab, refused } from './lab.ts';
+import { encodeWriteMulti, post } from './messages.ts';
 
 const { EINVAL, ENOTSUP } = constants.errno;
 
@@ -86,10 +79,10 @@ describe('a served device', () => {
     const lab = new Lab();
     const data = (value: number) => new Uint8Array([value, 0, 0, 0]);
     const at = ixgbe.RAL.at(1);
-    lab.client.post(COMMAND.REGION_WRITE, regionAccess.encode({ offset: at, region: 0, count: 4 }, data(1)));
+    post(lab.client, COMMAND.REGION_WRITE, regionAccess.encode({ offset: at, region: 0, count: 4 }, data(1)));
     expect(lab.read32(0, at)).toBe(1);
     const writes = [2, 3].map((value) => ({ offset: at, region: 0, data: data(value) }));
-    lab.client.post(COMMAND.WRITE_MULTI, encodeWriteMulti(writes));
+    post(lab.client, COMMAND.WRITE_MULTI, encodeWriteMulti(writes));
     expect(lab.read32(0, at)).toBe(3);
     expect(lab.device.regions.writes).toBe(3);
   });

@@ -12,6 +12,7 @@ import { regionAccess } from '../../../src/pci/vfio-user/payloads.ts';
 import { COMMAND } from '../../../src/pci/vfio-user/protocol.ts';
 import { openDescriptors, temporaryDirectory } from '../../support/process.ts';
 import { servedIxgbe } from './lab.ts';
+import { post } from './messages.ts';
 
 interface Running {
   readonly server: VfioUserServer;
@@ -122,7 +123,7 @@ describe('a server', () => {
     onTestFinished(() => clock.mockRestore());
     // The EEPROM takes a few microseconds for a word; both messages are there when the server looks.
     const data = new Uint8Array(new Uint32Array([EERD.bits.START.mask]).buffer);
-    client.post(COMMAND.REGION_WRITE, regionAccess.encode({ offset: EERD.at(0), region: 0, count: 4 }, data));
+    post(client, COMMAND.REGION_WRITE, regionAccess.encode({ offset: EERD.at(0), region: 0, count: 4 }, data));
     expect(read32(client, EERD.at(0)) & EERD.bits.DONE.mask).not.toBe(0);
   });
 

@@ -6,7 +6,6 @@ import {
   dmaAccess,
   dmaMap,
   dmaUnmap,
-  encodeWriteMulti,
   irqInfo,
   irqSet,
   type Payload,
@@ -15,6 +14,7 @@ import {
 } from '../../../src/pci/vfio-user/payloads.ts';
 import { COMMAND, commandName, decodeHeader, encodeMessage } from '../../../src/pci/vfio-user/protocol.ts';
 import { decodeVersion, encodeVersion } from '../../../src/pci/vfio-user/version.ts';
+import { encodeWriteMulti } from '../../emulation/vfio-user/messages.ts';
 
 const malformed = expect.objectContaining({ code: 'ERR_BAD_PACKET' });
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
