@@ -1,7 +1,7 @@
 /** Finds what somebody meant to write. */
 
 /** The one of `known` that is nearest to `word`, if it is near enough to be a misspelling. */
-export function nearMatch(word: string, known: readonly string[]): string | undefined {
+function nearMatch(word: string, known: readonly string[]): string | undefined {
   const near = known
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)[0];

@@ -13,7 +13,7 @@ import { type Watching, watchLines, watchTable } from './watch-view.ts';
 /** Which of a port's directions a command uses. */
 export type Ways = readonly ('rx' | 'tx')[];
 
-export interface LiveOptions {
+interface LiveOptions {
   readonly json: boolean;
   readonly stream: NodeJS.WriteStream;
   readonly ways: Ways;

@@ -3,7 +3,7 @@ import { CommanderError } from 'commander';
 import { IxyError } from '../errors.ts';
 
 export const EXIT_FAILURE = 1;
-export const EXIT_USAGE = 2;
+const EXIT_USAGE = 2;
 
 /** Codes of what is wrong with the command line rather than with the machine. */
 const USAGE_CODES: readonly string[] = ['ERR_ARGUMENT', 'ERR_PORT_URI'];

@@ -12,14 +12,14 @@
 export type AccessMode = 'RW' | 'RO' | 'WO' | 'RC' | 'RW1C' | 'RC/W1C' | 'RW/SC' | 'W1S';
 
 /** A run of equal registers: the first one's byte offset, bytes from one to the next, and how many. */
-export interface RegisterBank {
+interface RegisterBank {
   readonly offset: number;
   readonly stride: number;
   readonly count: number;
 }
 
 /** A field's position: `[bit]` or `[lowest bit, width in bits]`. */
-export type FieldPosition = readonly [bit: number] | readonly [lowest: number, width: number];
+type FieldPosition = readonly [bit: number] | readonly [lowest: number, width: number];
 
 /** A counter's behaviour: how wide it is and, for low/high pairs, the register with its upper bits. */
 export interface CounterSpec {

@@ -3,7 +3,7 @@ import { type Counted, RateMeter } from '../apps/index.ts';
 import { type Colors, colorsFor } from '../cli/colors.ts';
 import { Live } from '../cli/live.ts';
 
-export interface ReportOptions {
+interface ReportOptions {
   readonly json: boolean;
   readonly stream: NodeJS.WriteStream;
   /** Ends the stage that goes on when it is aborted, and the demo. */

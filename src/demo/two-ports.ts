@@ -8,7 +8,7 @@ export const SIDES = ['left', 'right'] as const;
 export type Side = (typeof SIDES)[number];
 
 /** Parameters of an emulated NIC's URI. */
-export type NicParameters = Readonly<Record<string, string>>;
+type NicParameters = Readonly<Record<string, string>>;
 
 /** Descriptors per ring: room for what arrives while a busy machine does something else. */
 const RING_SIZE = 4096;

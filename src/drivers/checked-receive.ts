@@ -10,7 +10,7 @@ import type { RxQueue } from './net-device.ts';
  * Writes to `target` all buffers that a ring holds, in any order, each once, and returns how many: those armed or filled
  * by the device and not yet looked at, and segments of a frame that is still arriving.
  */
-export type ListHeld = (target: Int32Array) => number;
+type ListHeld = (target: Int32Array) => number;
 
 /** Records that the ring holds what it holds; for the first fill. */
 export function recordArmed(pool: PacketPool, listHeld: ListHeld): void {

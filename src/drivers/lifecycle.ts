@@ -7,7 +7,7 @@
  */
 import { isMainThread } from 'node:worker_threads';
 
-export interface Closeable {
+interface Closeable {
   /** Idempotent, synchronous, bounded in time. */
   close(): void;
 }

@@ -9,7 +9,7 @@ import type { NetDevice } from './net-device.ts';
 import { identifyVirtio, openVirtio, type VirtioOptions } from './virtio/index.ts';
 
 /** What both drivers take, and what the one for virtio takes beside that: the other refuses it (`ERR_ARGUMENT`). */
-export type NicOptions = Pick<IxgbeOptions, keyof IxgbeOptions & keyof VirtioOptions> & VirtioOptions;
+type NicOptions = Pick<IxgbeOptions, keyof IxgbeOptions & keyof VirtioOptions> & VirtioOptions;
 
 export interface NicDriver {
   readonly name: 'ixgbe' | 'virtio';

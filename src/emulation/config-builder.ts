@@ -4,7 +4,7 @@ import { ConfigSpace } from './config-space.ts';
 import { MSIX_CAPABILITY_ID, MSIX_ENABLE, MSIX_FUNCTION_MASK, type MsixCapability } from './msix-capability.ts';
 
 /** Bytes without and with PCI Express's extended space. */
-export type ConfigSize = 256 | 4096;
+type ConfigSize = 256 | 4096;
 /** I/O, memory, bus master, parity, SERR#, INTx disable. */
 const COMMAND_WRITABLE = 0x0547;
 const STATUS = 0x06;
@@ -17,7 +17,7 @@ const INTERRUPT_PIN = 0x3d;
 const INTA = 1;
 
 /** What the header says of the device. */
-export interface PciIdentity {
+interface PciIdentity {
   readonly vendorId: number;
   readonly deviceId: number;
   readonly revision: number;

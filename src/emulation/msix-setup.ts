@@ -8,7 +8,7 @@ const VECTOR_CONTROL = 12;
 const MASKED = 1;
 
 /** A device with MSI-X, as a kernel reaches it. */
-export interface MsixTarget {
+interface MsixTarget {
   readonly config: PciConfigSpace;
   readonly capability: MsixCapability;
   /** Writes a word of the BAR that the table lies in. */

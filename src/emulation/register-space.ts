@@ -5,9 +5,9 @@
 import type { AccessMode, Register } from '../datasheet/registers.ts';
 
 /** `index` in the register's array; what the driver gets is what the hook returns. */
-export type ReadHook = (stored: number, index: number) => number;
+type ReadHook = (stored: number, index: number) => number;
 /** Returns what is stored. `value` is what the access mode makes of `written`. */
-export type WriteHook = (value: number, before: number, index: number, written: number) => number;
+type WriteHook = (value: number, before: number, index: number, written: number) => number;
 
 interface Entry {
   readonly name: string;

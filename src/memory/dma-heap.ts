@@ -9,7 +9,7 @@ export interface DmaBlock {
   readonly bytes: Uint8Array;
 }
 
-export interface DmaHeapOptions {
+interface DmaHeapOptions {
   /** Makes a region of at least `minimumBytes`, reachable for those devices that use the heap. */
   readonly grow: (minimumBytes: number) => DmaMemory;
   /** Takes a region back when the heap is closed. Default: `memory.free`. */

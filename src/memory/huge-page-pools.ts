@@ -14,7 +14,7 @@ export interface HugePagePool {
   readonly inUse: number;
 }
 
-export const HUGE_PAGE_SIZES: readonly HugePageSize[] = [HUGE_PAGE_2_MIB, HUGE_PAGE_1_GIB];
+const HUGE_PAGE_SIZES: readonly HugePageSize[] = [HUGE_PAGE_2_MIB, HUGE_PAGE_1_GIB];
 
 /** '2M', '1G'. */
 export function hugePageName(pageSize: HugePageSize): string {

@@ -7,7 +7,7 @@ export const HUGE_PAGE_2_MIB = 2 ** 21;
 export const HUGE_PAGE_1_GIB = 2 ** 30;
 export type HugePageSize = typeof HUGE_PAGE_2_MIB | typeof HUGE_PAGE_1_GIB;
 
-export interface HugePageCounts {
+interface HugePageCounts {
   /** Pages that the system has set aside, used or not. */
   readonly total: number;
   /** Pages that nobody uses or was promised. */

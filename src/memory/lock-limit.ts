@@ -5,7 +5,7 @@ import { join } from 'node:path';
 /** The capability to lock without a limit (linux/capability.h). */
 const CAP_IPC_LOCK = 14n;
 
-export interface LockLimit {
+interface LockLimit {
   /** Bytes; Infinity if there is no limit, or none for this process. */
   readonly limit: number;
   /** Bytes that count towards it already. */

@@ -4,7 +4,7 @@ import { DEFAULT_HEADROOM, SLOT_STRIDE, straddlesPage } from './packet-slots.ts'
 import { NO_PACKET, POOL_TOP } from './pool-state.ts';
 
 /** What is known about each packet, by its number: see `PacketPool`. */
-export interface PacketTables {
+interface PacketTables {
   readonly length: Uint16Array;
   readonly headroom: Uint16Array;
   readonly offloads: Uint8Array;
@@ -15,14 +15,14 @@ export interface PacketTables {
 }
 
 /** Whose packets are free: see `PacketPool`. */
-export interface FreeList {
+interface FreeList {
   /** Packets that exist, free or not. */
   readonly capacity: number;
   readonly stack: Int32Array;
   readonly state: Int32Array;
 }
 
-export interface PoolTables extends PacketTables, FreeList {}
+interface PoolTables extends PacketTables, FreeList {}
 
 /** Which of the threads that share packets a pool is for. */
 export interface Membership {

@@ -2,7 +2,7 @@
 import { IxyError } from '../errors.ts';
 
 /** Free bytes that are kept in front of the unread ones, for a header that a reader puts before a packet in place. */
-export const QUEUE_HEADROOM = 16;
+const QUEUE_HEADROOM = 16;
 
 export class ByteQueue {
   /** Unread bytes are `bytes[start … end-1]`; `start` is at least QUEUE_HEADROOM. */

@@ -7,7 +7,7 @@ import type { PciConfigSpace } from './pci-device.ts';
 const EXPRESS_SIZE = 4096;
 
 /** Where in the file it lies. */
-export interface ConfigPlace {
+interface ConfigPlace {
   readonly offset: number;
   readonly size: number;
 }

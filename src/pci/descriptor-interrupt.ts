@@ -2,7 +2,7 @@
 import { addon } from '../native/addon.ts';
 import type { Interrupt } from './pci-device.ts';
 
-export interface DescriptorInterruptInit {
+interface DescriptorInterruptInit {
   /** Does not block when read. It stays the caller's. */
   readonly descriptor: number;
   /** Bytes of the counter that reading takes: 8 of an eventfd, 4 of a UIO device. */

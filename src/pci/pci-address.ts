@@ -1,7 +1,7 @@
 /** PCI addresses as people and sysfs write them: domain:bus:device.function, in hexadecimal. */
 import { hexDigits } from '../hexadecimal.ts';
 
-export interface PciAddress {
+interface PciAddress {
   /** 0 … 2^32−1; almost always 0. */
   readonly domain: number;
   readonly bus: number;

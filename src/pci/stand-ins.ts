@@ -6,7 +6,7 @@ export const VFIO_PCI = 'vfio-pci';
 export const UIO_PCI_GENERIC = 'uio_pci_generic';
 
 /** Drivers under which a device's registers are reached through sysfs. */
-export const SYSFS_STAND_INS: readonly string[] = [UIO_PCI_GENERIC, 'pci-stub'];
+const SYSFS_STAND_INS: readonly string[] = [UIO_PCI_GENERIC, 'pci-stub'];
 
 /** Whether `driver` makes something of the device: an interface, say. */
 export function isKernelDriver(driver: string | undefined): driver is string {

@@ -2,7 +2,7 @@
 import { IxyError } from '../errors.ts';
 import type { RegisterFile } from './pci-device.ts';
 
-export type WordRegisters = Pick<RegisterFile, 'size' | 'read32' | 'write32' | 'doorbells'>;
+type WordRegisters = Pick<RegisterFile, 'size' | 'read32' | 'write32' | 'doorbells'>;
 
 /** The whole register file: narrower accesses throw `ERR_ARGUMENT`. `address` begins the message. */
 export function wordRegisters(address: string, registers: WordRegisters): RegisterFile {

@@ -10,7 +10,7 @@ import type {
   TxQueue,
 } from '../drivers/net-device.ts';
 
-export interface Delegation {
+interface Delegation {
   /** Default: the device's own queues, the same objects. */
   readonly rx?: readonly RxQueue[];
   readonly tx?: readonly TxQueue[];

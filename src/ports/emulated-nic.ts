@@ -12,7 +12,7 @@ import { CableRegistry, createWire, type WireSpec } from '../emulation/wires/ind
 import type { PciDevice } from '../pci/pci-device.ts';
 
 /** What is emulated, and its name in messages. */
-export type EmulatedNicOptions<Kind extends ModelKind> = ModelOptions<Kind> & {
+type EmulatedNicOptions<Kind extends ModelKind> = ModelOptions<Kind> & {
   readonly model: Kind;
   readonly address: string;
 };

@@ -55,7 +55,7 @@ type CommonValues = NicValues & Values<typeof runParameters>;
 type DriverOptions = Omit<OpenOptions, 'use'> & Required<Pick<OpenOptions, 'allocateMemory'>>;
 
 /** What the author of a kind of emulated NIC writes. */
-export interface EmulatedNicDefinition<Kind extends ModelKind, Table extends Parameters> {
+interface EmulatedNicDefinition<Kind extends ModelKind, Table extends Parameters> {
   /** The model, and what follows 'emulated:'. */
   readonly model: Kind;
   /** One sentence. */

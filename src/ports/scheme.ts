@@ -7,7 +7,7 @@ import { type Parameters, parseValues, type Values } from './parameters.ts';
 import { formatPortUri, type PortUri } from './port-uri.ts';
 
 /** What a scheme's author writes. */
-export interface SchemeDefinition<Table extends Parameters> {
+interface SchemeDefinition<Table extends Parameters> {
   /** What stands before the colon. */
   readonly scheme: string;
   /** The one target that this kind is for. Default: whatever follows the colon. */
@@ -22,7 +22,7 @@ export interface SchemeDefinition<Table extends Parameters> {
   readonly open: (request: OpenRequest<Values<Table>>) => Promise<NetDevice>;
 }
 
-export interface OpenRequest<Parsed> {
+interface OpenRequest<Parsed> {
   readonly name: string;
   readonly target: string;
   readonly values: Parsed;

@@ -26,7 +26,7 @@ const SPEED = 10_000;
 const MTU = 9216;
 const LINK_POLL_MILLISECONDS = 10;
 
-export interface WirePortOptions {
+interface WirePortOptions {
   readonly name: string;
   readonly driver: string;
   readonly description: string;
@@ -64,7 +64,7 @@ function checkQueues(name: string, ...queues: readonly number[]): void {
   }
 }
 
-export class WirePort extends EventEmitter<NetDeviceEvents> implements NetDevice {
+class WirePort extends EventEmitter<NetDeviceEvents> implements NetDevice {
   readonly name: string;
   readonly driver: string;
   readonly description: string;

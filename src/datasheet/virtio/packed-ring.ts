@@ -29,7 +29,7 @@ export const EVENT_DISABLE = 1;
 export const EVENT_AT_DESCRIPTOR = 2;
 
 /** Where the parts of a queue lie, in bytes from its begin, and its whole size. */
-export interface PackedLayout {
+interface PackedLayout {
   readonly descriptors: number;
   /** The driver's event suppression structure. */
   readonly driver: number;

@@ -15,7 +15,7 @@ const STANDARD_FRAME = 1518;
 const HIGH_WATER_DISTANCE = 0x6000;
 const KIBIBYTE = 1024;
 
-export interface ReceiveConfiguration {
+interface ReceiveConfiguration {
   readonly mac: IxgbeMac;
   /** Bytes in the largest frame, CRC included. */
   readonly maxFrame: number;

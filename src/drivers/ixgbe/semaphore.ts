@@ -7,7 +7,7 @@ import type { Logger } from '../logger.ts';
 import type { Registers } from './registers.ts';
 
 /** What is shared. Software's bit in SW_FW_SYNC is one of the lower five; firmware's lies five higher. */
-export type SharedResource = 'EEP' | 'MAC_CSR';
+type SharedResource = 'EEP' | 'MAC_CSR';
 
 /** A driver holds SWSM.SMBI for a few accesses; held longer, its owner died with it (10.5.4). */
 const SMBI_MILLISECONDS = 10;

@@ -16,7 +16,7 @@ import { unlessGone } from '../unless-gone.ts';
 import type { LentQueues, LentRing, LoanRequest, QueueLoan } from './loan.ts';
 
 /** A queue of the driver's. */
-export interface LendableQueue {
+interface LendableQueue {
   /** Positions and counters, in a SharedArrayBuffer. */
   readonly state: Int32Array;
   /** Gives back what the queue holds, which was stopped, and is not this thread's any more. Idempotent. */

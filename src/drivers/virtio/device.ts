@@ -33,7 +33,7 @@ import type { VirtioTransport } from './transport.ts';
 import type { VirtioTxQueue } from './tx-queue.ts';
 
 /** What `openVirtio` has made ready. */
-export interface InitialisedDevice {
+interface InitialisedDevice {
   readonly transport: VirtioTransport;
   readonly features: FeatureSet;
   readonly limits: DeviceLimits;

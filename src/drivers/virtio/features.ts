@@ -22,7 +22,7 @@ import type { RingFeatures, RingKind } from './queue-init.ts';
 import type { VirtioTransport } from './transport.ts';
 
 /** What the user asked for, as far as features decide it. */
-export interface Wishes {
+interface Wishes {
   /** Undefined: packed rings if the device has them, which few do unless told to. They are one ring instead of three. */
   readonly ring: RingKind | undefined;
   /** Queue pairs. */

@@ -13,7 +13,7 @@ import type { RxInterrupt } from '../net-device.ts';
 import type { TransportInterrupts } from './transport.ts';
 
 /** What interrupts: a receive queue. */
-export interface InterruptSource {
+interface InterruptSource {
   interrupt: RxInterrupt | undefined;
   enableInterrupt(): void;
   disableInterrupt(): void;

@@ -47,7 +47,7 @@ export interface QueueSet {
 }
 
 /** What is asked for: pairs of queues, of how many that the device has, and frames. */
-export interface QueueWishes {
+interface QueueWishes {
   readonly pairs: number;
   readonly devicePairs: number;
   readonly mtu: number;

@@ -28,7 +28,7 @@ const MSI_ID = 0x05;
 const PCIE_ID = 0x10;
 const SERIAL_NUMBER = 0x140;
 
-export interface ConfigOptions {
+interface ConfigOptions {
   readonly vendorId: number;
   readonly deviceId: number;
   readonly mac: Uint8Array;

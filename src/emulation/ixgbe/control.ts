@@ -22,7 +22,7 @@ const MASTER_STOP_TIME = 20 * MICROSECOND;
 const { CTRL, STATUS, RDRXCTL, SECRXCTRL, SECRXSTAT, SECTXCTRL, SECTXSTAT, EEMNGCTL } = ixgbe;
 
 /** What happens to the rest of the model, in this order. */
-export interface ResetSequence {
+interface ResetSequence {
   /** Every register and queue is as after power-up. */
   cleared(): void;
   /** The EEPROM has been read. */

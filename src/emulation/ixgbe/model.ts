@@ -1,4 +1,5 @@
 /** An Intel 82599, written from the datasheet (revision 3.4) and apart from any driver: the judge of drivers. */
+import { INTEL_VENDOR_ID } from '../../datasheet/ixgbe/devices.ts';
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { insert, type Register } from '../../datasheet/registers.ts';
 import { PCI_COMMAND, PCI_COMMAND_BUS_MASTER } from '../../pci/pci-device.ts';
@@ -36,8 +37,7 @@ import { SystemTime } from './time/system-time.ts';
 import { TimeStamps } from './time/time-stamps.ts';
 import { Transmit } from './transmit/transmit.ts';
 
-export const INTEL = 0x8086;
-export const IXGBE_82599_SFP = 0x10fb;
+const IXGBE_82599_SFP = 0x10fb;
 /** What the EEPROM says where nobody chose an address. */
 export const DEFAULT_MAC = '02:00:00:82:59:90';
 const ALL_ONES = 0xffff_ffff;
@@ -92,7 +92,7 @@ export class IxgbeModel implements DeviceModel<IxgbeFault, IxgbeRule> {
       [0, { size: BAR0_SIZE, narrow: false, doorbells }],
       [MSIX.bar, { size: MSIX_BAR_SIZE, narrow: false, doorbells: new Int32Array(0) }],
     ]);
-    this.config = ixgbeConfigSpace({ vendorId: INTEL, deviceId, mac, port, messages });
+    this.config = ixgbeConfigSpace({ vendorId: INTEL_VENDOR_ID, deviceId, mac, port, messages });
     this.#judge = new Judge(IXGBE_RULES, this.#timers, strict);
     const table = ixgbe as Readonly<Record<string, Register>>;
     this.#registers = new RegisterSpace(BAR0_SIZE, table, registerWatcher(this.#judge));

@@ -24,7 +24,7 @@ interface RingRegisters {
   readonly control: Register<'ENABLE'>;
 }
 
-export const RING_REGISTERS: Readonly<Record<'rx' | 'tx', RingRegisters>> = {
+const RING_REGISTERS: Readonly<Record<'rx' | 'tx', RingRegisters>> = {
   rx: {
     low: ixgbe.RDBAL,
     high: ixgbe.RDBAH,

@@ -10,7 +10,7 @@ import { Mailbox } from './mailbox.ts';
 import * as protocol from './protocol.ts';
 
 /** A device on the thread, as its driver's thread knows it. */
-export interface OpenedDevice {
+interface OpenedDevice {
   readonly device: number;
   readonly bars: ReadonlyMap<number, ModelBar>;
 }

@@ -5,7 +5,7 @@ import type { Interrupt, PciConfigSpace, PciInterrupts, RegisterFile } from '../
 import { type MsixCapability, msixCapability } from '../msix-capability.ts';
 import { setUpMsix } from '../msix-setup.ts';
 
-export interface InterruptTarget {
+interface InterruptTarget {
   readonly config: PciConfigSpace;
   bar(index: number): RegisterFile;
   /** Has the device add to these eventfds from now on, one per vector. */

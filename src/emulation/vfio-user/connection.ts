@@ -27,7 +27,7 @@ const MAXIMUM_DEFERRED = 1 << 22;
 /** How long a client may take to deliver its own memory. QEMU itself waits as long for others. */
 const PATIENCE_MILLISECONDS = 5000;
 
-export interface ConnectionOptions {
+interface ConnectionOptions {
   /** Told of requests that were refused. */
   readonly warn: (message: string) => void;
   /** Called before each message. */

@@ -21,7 +21,7 @@ import { maskMsixVector } from '../msix-setup.ts';
 import { Refusal } from './refusal.ts';
 
 /** A client's SET_IRQS. */
-export interface InterruptRequest {
+interface InterruptRequest {
   readonly flags: number;
   readonly index: number;
   readonly start: number;

@@ -8,7 +8,7 @@ import type { ServedDevice } from './served-device.ts';
 /** Refused requests of one client that are told of; a broken one could have its server say nothing else. */
 const MAXIMUM_WARNINGS = 20;
 
-export interface PortSurroundings {
+interface PortSurroundings {
   /** Told of clients that come, go, and ask for what cannot be. */
   readonly log: (message: string) => void;
   /** Has the server wake up when a descriptor becomes readable, until that is closed. */

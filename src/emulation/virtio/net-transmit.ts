@@ -9,7 +9,7 @@ import type { DeviceQueue, QueueContext } from './device-queue.ts';
 import { netHeaderBytes, SMALLEST_FRAME } from './net-header.ts';
 import { TransmitInspector } from './transmit-inspector.ts';
 
-export interface NetTransmitSettings {
+interface NetTransmitSettings {
   /** As negotiated. */
   readonly features: FeatureSet;
   /** Bytes in the largest frame that is sent, with a VLAN tag and without CRC. */

@@ -7,7 +7,7 @@ import type { QueueContext, QueueSettings } from './device-queue.ts';
 import type { QueueRule } from './queue-rules.ts';
 
 /** A part of a queue in memory. */
-export interface QueuePart {
+interface QueuePart {
   readonly words: Int32Array;
   readonly halves: Uint16Array;
 }

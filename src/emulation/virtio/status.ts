@@ -15,7 +15,7 @@ const ORDER = [STATUS_ACKNOWLEDGE, STATUS_DRIVER, STATUS_FEATURES_OK, STATUS_DRI
 const KNOWN = ORDER.reduce((all, bit) => all | bit, STATUS_FAILED | STATUS_NEEDS_RESET);
 
 /** What happens to the rest of the device. */
-export interface StatusEvents {
+interface StatusEvents {
   /** The driver resets it: it is as when it was made, but for PCI. */
   reset(): void;
   /** DRIVER_OK. */

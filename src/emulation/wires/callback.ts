@@ -4,7 +4,7 @@ import type { WireCounters } from './counters.ts';
 import { FrameRing, type FrameRingSize } from './frame-ring.ts';
 import { QueuedWire } from './queued-wire.ts';
 
-export interface CallbackWireOptions extends FrameRingSize {
+interface CallbackWireOptions extends FrameRingSize {
   /**
    * Called for each frame that the NIC sends; the range is valid until the function returns. Returning false refuses
    * the frame: the NIC offers it again. Default: frames are counted and forgotten.

@@ -33,8 +33,8 @@ const CHECK = [
   'foreign', // other traffic
 ] as const;
 
-export type DirectionStatistics = Readonly<Record<(typeof DIRECTION)[number], number>>;
-export type CheckStatistics = Readonly<Record<(typeof CHECK)[number], number>>;
+type DirectionStatistics = Readonly<Record<(typeof DIRECTION)[number], number>>;
+type CheckStatistics = Readonly<Record<(typeof CHECK)[number], number>>;
 
 /** What a wire counted, by name. */
 export interface WireStatistics {

@@ -7,7 +7,7 @@ import type { Impairments } from './impairments.ts';
 import { Random } from './random.ts';
 
 /** Bytes that a frame takes on an Ethernet line besides its own: preamble and SFD 8, CRC 4, inter-frame gap 12. */
-export const LINE_OVERHEAD = 24;
+const LINE_OVERHEAD = 24;
 
 /** Nanoseconds of line time that may wait at the transmitter: enough for a model that is stepped every millisecond. */
 const TRANSMIT_QUEUE = 1_000_000;

@@ -13,7 +13,7 @@ const IFF_NO_PI = 0x1000;
 /** `struct ifreq` of linux/if.h: a name of 16 bytes with its zero, then a union; the flags are 16 bits, little-endian. */
 const IFREQ_SIZE = 40;
 const IFREQ_FLAGS = 16;
-export const LONGEST_INTERFACE_NAME = 15;
+const LONGEST_INTERFACE_NAME = 15;
 
 export interface TapOptions {
   /** Interface name, 1 … 15 characters. */

@@ -21,7 +21,7 @@ import { DEVICE_PCI, DEVICE_RESETTABLE, deviceInfo, NOTHING, REGION } from './pa
 import { COMMAND } from './protocol.ts';
 import { ServedRegisters } from './registers.ts';
 
-export interface VfioUserDeviceOptions {
+interface VfioUserDeviceOptions {
   /** Default: the machine's. */
   readonly clock?: DeviceClock;
   /** Default: the one that all vfio-user devices of the process share. */

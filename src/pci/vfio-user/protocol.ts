@@ -42,7 +42,7 @@ export const HEADER_BYTES = header.size;
 /** Bytes that one message may move by default (capability max_data_xfer_size). */
 export const MAXIMUM_TRANSFER = 1 << 20;
 /** A message's largest payload here: that, behind the longest fixed part. */
-export const MAXIMUM_PAYLOAD = MAXIMUM_TRANSFER + 64;
+const MAXIMUM_PAYLOAD = MAXIMUM_TRANSFER + 64;
 
 export interface Header {
   readonly id: number;

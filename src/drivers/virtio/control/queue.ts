@@ -26,7 +26,7 @@ const ACKNOWLEDGEMENT = DATA + CONTROL_DATA_BYTES;
 /** Bytes of memory for commands. */
 export const CONTROL_BUFFER_BYTES = ACKNOWLEDGEMENT + 8;
 
-export interface ControlQueueInit {
+interface ControlQueueInit {
   readonly transport: VirtioTransport;
   readonly kind: RingKind;
   /** Descriptors, at least QUEUE_MINIMUM: class and command, two tables, the acknowledgement. */

@@ -38,7 +38,7 @@ export const PACKED_CONSTANTS = {
 } as const;
 
 /** Four descriptors at a time, by the place of the first: address by 2 × place, length, and id with flags, by 4 × place. */
-export interface FourDescriptors {
+interface FourDescriptors {
   readonly addresses: FourViews<Float64Array>;
   readonly lengths: FourViews<Int32Array>;
   readonly idFlags: FourViews<Int32Array>;

@@ -1,7 +1,7 @@
 /** Telling the device of new descriptors in a packed ring, if it wants to know (virtio 1.2, section 2.8.21.3). */
 import type { PackedRing } from './context.ts';
 
-export interface PackedKickContext extends PackedRing {
+interface PackedKickContext extends PackedRing {
   /** Indices into `state`. */
   readonly constants: { readonly AVAILABLE: number; readonly AVAILABLE_WRAP: number; readonly PENDING: number };
   readonly state: Int32Array;

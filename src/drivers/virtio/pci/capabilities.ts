@@ -42,7 +42,7 @@ export interface Structure {
   readonly size: number;
 }
 
-export interface NotifyStructure extends Structure {
+interface NotifyStructure extends Structure {
   /** Bytes between two queues' doorbells: 0, or a power of two from 2 up (4.1.4.4). */
   readonly multiplier: number;
 }

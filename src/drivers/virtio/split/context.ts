@@ -13,7 +13,7 @@ import { type FourViews, fourViews } from '../four-views.ts';
 import type { SplitViews } from './views.ts';
 
 /** What burst functions take from elsewhere, as an object because copied code cannot import. */
-export const SPLIT_CONSTANTS = {
+const SPLIT_CONSTANTS = {
   AVAILABLE_INDEX,
   AVAILABLE_RING,
   USED_FLAGS,
@@ -24,7 +24,7 @@ export const SPLIT_CONSTANTS = {
 } as const;
 
 /** Four entries of rings at a time, by the place of the first; used elements by twice that. */
-export interface FourEntries {
+interface FourEntries {
   readonly order: FourViews<Uint16Array>;
   readonly available: FourViews<Uint16Array>;
   readonly usedIds: FourViews<Int32Array>;

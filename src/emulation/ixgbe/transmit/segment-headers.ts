@@ -14,7 +14,7 @@ const TCP_FLAG_BITS = 0xfff;
 const UDP_LENGTH = 4;
 
 /** Which segment this is, and which TCP flags it keeps. */
-export interface Segment {
+interface Segment {
   readonly index: number;
   /** Bytes of payload in it. */
   readonly payload: number;

@@ -33,7 +33,7 @@ export interface FrameTaker {
 }
 
 /** What all queues of a port share, as one packet is made at a time. */
-export interface PacketMakers {
+interface PacketMakers {
   readonly assembly: FrameAssembly;
   readonly offloads: OffloadEngine;
 }

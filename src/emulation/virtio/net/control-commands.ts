@@ -31,7 +31,7 @@ export interface Refusal {
   readonly found: string;
 }
 
-export interface ControlCommand {
+interface ControlCommand {
   readonly name: ControlName;
   readonly feature: FeatureName;
   /** Bytes of data; undefined where they say so themselves. */

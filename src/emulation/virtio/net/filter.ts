@@ -78,7 +78,7 @@ export class ReceiveFilter {
 }
 
 /** A list of addresses, as the first four bytes and the last two. */
-export class AddressTable {
+class AddressTable {
   readonly #low = new Int32Array(TABLE_ADDRESSES);
   readonly #high = new Int32Array(TABLE_ADDRESSES);
   #count = 0;
