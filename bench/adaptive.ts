@@ -13,7 +13,7 @@ export interface Adaptive {
   readonly interruption: { readonly median: number; readonly max: number };
 }
 
-export interface AdaptiveEffort {
+interface AdaptiveEffort {
   /** Of 100 ms for each mode. */
   readonly rounds: number;
   readonly idleMilliseconds: number;

@@ -30,7 +30,7 @@ export interface BenchAddon {
 }
 
 /** What benchmarks need of the package's own addon, which exports none of it. */
-export interface SystemCalls {
+interface SystemCalls {
   setAffinity(cpus: readonly number[]): void;
   getAffinity(): number[];
 }

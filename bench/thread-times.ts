@@ -1,7 +1,7 @@
 /** What the calling thread has had of the machine (Linux, Documentation/scheduler/sched-stats.rst). */
 import { readFileSync } from 'node:fs';
 
-export interface ThreadTimes {
+interface ThreadTimes {
   /** Nanoseconds on a CPU. */
   readonly running: number;
   /** Nanoseconds in which it could have run, but others had the CPUs. */

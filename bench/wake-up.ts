@@ -28,7 +28,7 @@ const SEED = 82_599;
 const WAIT_MILLISECONDS = 1000;
 
 /** Event loop: `poll` in mode 'adaptive'. Blocking: `RxInterrupt.wait`, on a thread that has nothing else to do. */
-export type WayToWait = 'event loop' | 'blocking';
+type WayToWait = 'event loop' | 'blocking';
 
 /** In microseconds. */
 export interface WakeUp extends Percentiles {

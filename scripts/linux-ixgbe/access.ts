@@ -16,7 +16,7 @@ export interface Access {
 }
 
 /** What is known of a register: the datasheet's, or PCI's. */
-export interface RegisterFacts {
+interface RegisterFacts {
   readonly section: string;
   readonly meaning: string;
   readonly register: Register | undefined;

@@ -16,7 +16,7 @@ export interface Difference {
 }
 
 /** Why registers differ. */
-export interface Explanation {
+interface Explanation {
   readonly registers: readonly string[];
   readonly why: string;
 }

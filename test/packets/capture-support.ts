@@ -109,7 +109,7 @@ export class Builder {
   }
 }
 
-export interface PcapOptions {
+interface PcapOptions {
   readonly little?: boolean;
   readonly magic?: number;
   readonly minor?: number;

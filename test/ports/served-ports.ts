@@ -6,7 +6,7 @@ import { Running } from '../cli/command.ts';
 import { temporaryDirectory } from '../support/process.ts';
 
 /** What the server tells of a port at its end. */
-export interface ServedPortSummary {
+interface ServedPortSummary {
   readonly clients: number;
   readonly violations: number;
   readonly interrupts: number;

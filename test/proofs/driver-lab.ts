@@ -11,7 +11,7 @@ import { NO_PACKET, PacketPool } from '../../src/memory/packet-pool.ts';
 import { GuardedMemory } from './guarded-memory.ts';
 
 /** What every driver is given by the lab. */
-export interface LabSupplies<Pool extends PacketPool> {
+interface LabSupplies<Pool extends PacketPool> {
   readonly allocateMemory: AllocateMemory;
   readonly pool: Pool;
   readonly linkPollInterval: 0;

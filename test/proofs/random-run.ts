@@ -24,7 +24,7 @@ export const action = fc.oneof(
 export type Action = typeof action extends fc.Arbitrary<infer A> ? A : never;
 
 /** A lab of any driver that filters what it receives. */
-export type RandomLab = Lab | VirtioLab;
+type RandomLab = Lab | VirtioLab;
 
 /** Does what it is told, and keeps account of it. */
 export class Run {

@@ -13,7 +13,7 @@ interface RssLab {
   read(packet: number): Uint8Array;
 }
 
-export interface Arrival {
+interface Arrival {
   readonly queue: number;
   readonly frame: Uint8Array;
   readonly hash: number;

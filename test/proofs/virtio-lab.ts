@@ -55,7 +55,7 @@ export async function openVirtioLab(options: VirtioLabOptions = {}): Promise<Vir
 }
 
 /** A way in which driver and device can meet. */
-export interface Meeting {
+interface Meeting {
   readonly name: string;
   readonly options: VirtioLabOptions;
 }

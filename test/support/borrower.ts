@@ -8,7 +8,7 @@ import { workerEnd } from './process.ts';
 
 const DIST = new URL('../../dist/', import.meta.url);
 
-export interface BorrowerOptions {
+interface BorrowerOptions {
   readonly loan: QueueLoan;
   readonly pool: PoolShare;
   /** What it writes into frames at `MARK_OFFSET`. */

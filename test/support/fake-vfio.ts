@@ -18,7 +18,7 @@ const IOCTL = Object.fromEntries(
     .map((name, number) => [0x3b64 + number, name]),
 );
 
-export interface FakeRegion {
+interface FakeRegion {
   readonly size: number;
   /** Default: it cannot be mapped. */
   readonly mappable?: boolean;
@@ -27,7 +27,7 @@ export interface FakeRegion {
 }
 
 /** A call as it was logged: its name, what it was made on, and its argument as bytes or a number. */
-export interface FakeCall {
+interface FakeCall {
   readonly name: string;
   readonly on: string;
   readonly argument: number | Uint8Array | undefined;

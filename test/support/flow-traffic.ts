@@ -14,7 +14,7 @@ const NUMBER_OFFSET = 48;
 const FILL_OFFSET = 52;
 const HEAD_BYTES = 64;
 
-export interface FlowTrafficOptions {
+interface FlowTrafficOptions {
   /** Bytes of a frame, 64 or more; what a buffer does not hold is zeros behind it. Default 64. */
   readonly frame?: number;
   /** Frames of a burst. Default `BURST`. */

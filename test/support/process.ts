@@ -41,7 +41,7 @@ export function workerEnd(worker: Worker): Promise<number> {
   return new Promise((done) => worker.on('exit', done));
 }
 
-export interface ProcessEnd {
+interface ProcessEnd {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;

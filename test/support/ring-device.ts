@@ -42,7 +42,7 @@ export class ReceiveSide {
   }
 }
 
-export interface SentSegment {
+interface SentSegment {
   readonly offset: number;
   readonly length: number;
   readonly end: boolean;

@@ -23,7 +23,7 @@ import { FakeDomain } from './fake-memory.ts';
 import { FakePackedQueue, type FakeQueue, FakeSplitQueue } from './fake-queue.ts';
 import { type Access, memoryAccess, registerFile } from './fake-registers.ts';
 
-export interface FakeOptions {
+interface FakeOptions {
   readonly kind?: 'legacy' | 'transitional' | 'modern';
   readonly features?: readonly FeatureName[];
   readonly pairs?: number;

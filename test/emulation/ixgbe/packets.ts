@@ -79,7 +79,7 @@ export function checksum(bytes: readonly number[]): number {
 }
 
 /** CRC32c, bit by bit. */
-export function castagnoli(bytes: readonly number[]): number {
+function castagnoli(bytes: readonly number[]): number {
   let crc = 0xffff_ffff;
   for (const byte of bytes) {
     crc ^= byte;

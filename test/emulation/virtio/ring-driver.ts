@@ -36,7 +36,7 @@ export interface Part {
 }
 
 /** What the device gave back. */
-export interface Returned {
+interface Returned {
   readonly id: number;
   readonly length: number;
 }

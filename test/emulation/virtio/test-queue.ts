@@ -19,7 +19,7 @@ import { allocatePlainMemory } from '../../../src/memory/plain-memory.ts';
 
 const BUFFER = 2048;
 
-export interface UsedBuffer {
+interface UsedBuffer {
   readonly id: number;
   /** What the device says it has written. */
   readonly written: Uint8Array;

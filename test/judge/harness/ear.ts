@@ -22,7 +22,7 @@ export async function listening(bench: Bench, body: (ear: Ear) => Promise<void>)
   }
 }
 
-export class Ear {
+class Ear {
   readonly #bench: Bench;
   readonly #tcpdump: Command;
   #marks = 0;

@@ -6,7 +6,7 @@ import { GUEST } from './judged-nic.ts';
 /** What the hash covers beside the addresses; `none` at all: such frames go to queue 0. */
 type Hashed = 'ports' | 'addresses' | 'none';
 
-export interface FlowKind {
+interface FlowKind {
   readonly name: string;
   readonly describe: (i: number) => Omit<PacketDescription, 'ethernet'>;
   readonly hashed: Hashed;

@@ -8,7 +8,7 @@ export interface ShellOptions {
   readonly timeout?: number;
 }
 
-export interface ShellFiles {
+interface ShellFiles {
   /** Directory for the commands' files. */
   readonly directory: string;
   /** The same directory as the commands see it. */
