@@ -16,8 +16,7 @@ int64_t Arguments::CheckInteger(Napi::Value value, const char* name, int64_t min
                    std::to_string(maximum) + ", found " + value.ToString().Utf8Value());
 }
 
-Bytes Arguments::Uint8Array(size_t index, const char* name, size_t minimum) const {
-  const Napi::Value value = info_[index];
+Bytes Arguments::CheckBytes(Napi::Value value, const char* name, size_t minimum) const {
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
     throw WrongType(std::string(name) + " must be a Uint8Array");
   }
@@ -33,6 +32,14 @@ Bytes Arguments::Range(size_t index, const Bytes& bytes) const {
   const int64_t offset = Integer(index, "offset", 0, static_cast<int64_t>(bytes.length));
   const int64_t length = Integer(index + 1, "length", 0, static_cast<int64_t>(bytes.length) - offset);
   return {bytes.data + offset, static_cast<size_t>(length)};
+}
+
+std::vector<Bytes> Arguments::Uint8Arrays(size_t index, const char* name) const {
+  if (!info_[index].IsArray()) throw WrongType(std::string(name) + " must be an array of Uint8Arrays");
+  const auto array = info_[index].As<Napi::Array>();
+  std::vector<Bytes> result(array.Length());
+  for (uint32_t i = 0; i < result.size(); i++) result[i] = CheckBytes(array.Get(i), name, 0);
+  return result;
 }
 
 std::vector<int> Arguments::Integers(size_t index, const char* name, size_t maximumCount, int64_t maximum) const {

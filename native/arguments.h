@@ -39,7 +39,11 @@ class Arguments {
     return static_cast<int>(Integer(index, name, 0, kMaxInt32));
   }
   /** A Uint8Array of at least `minimum` bytes. */
-  Bytes Uint8Array(size_t index, const char* name, size_t minimum = 0) const;
+  Bytes Uint8Array(size_t index, const char* name, size_t minimum = 0) const {
+    return CheckBytes(info_[index], name, minimum);
+  }
+  /** An array of Uint8Arrays. */
+  std::vector<Bytes> Uint8Arrays(size_t index, const char* name) const;
   /** A range (offset at `index`, length at `index + 1`) that lies within `bytes`. */
   Bytes Range(size_t index, const Bytes& bytes) const;
   /** An array of at most `maximumCount` integers in `0 … maximum`. */
@@ -51,6 +55,7 @@ class Arguments {
 
  private:
   int64_t CheckInteger(Napi::Value value, const char* name, int64_t minimum, int64_t maximum) const;
+  Bytes CheckBytes(Napi::Value value, const char* name, size_t minimum) const;
 
   const Napi::CallbackInfo& info_;
   const char* call_;

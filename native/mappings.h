@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 
 namespace ixy {
@@ -12,12 +13,20 @@ namespace ixy {
 class Mappings {
  public:
   /** Takes over a mapping; returns its serial number, which tells it from later ones at the same address. */
-  uintptr_t Add(void* address, size_t length) {
-    live_[address] = {length, ++lastSerial_, false};
+  uintptr_t Add(void* address, size_t length, bool joined) {
+    live_[address] = {length, ++lastSerial_, joined, false};
     return lastSerial_;
   }
 
   bool IsLive(void* address) const { return live_.count(address) != 0; }
+
+  /** Whether these bytes lie in a live mapping that was not joined of others. */
+  bool IsOfOne(uint8_t* begin, size_t length) const {
+    const auto after = live_.upper_bound(begin);
+    if (after == live_.begin()) return false;
+    const auto& [address, mapping] = *std::prev(after);
+    return !mapping.joined && begin + length <= static_cast<uint8_t*>(address) + mapping.length;
+  }
 
   /** Unmaps the live mapping at `address`. Returns false, with errno set, if the system refuses. */
   bool Unmap(void* address) {
@@ -50,6 +59,7 @@ class Mappings {
   struct Mapping {
     size_t length;
     uintptr_t serial;
+    bool joined;
     bool collected;
   };
 

@@ -1,6 +1,7 @@
-// mmap, munmap, addressOf, memfdCreate.
+// mmap, munmap, joinMappings, addressOf, memfdCreate.
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "errors.h"
@@ -23,9 +24,9 @@ static void Finalize(napi_env env, void* address, void* serial) {
 }
 
 /** The ArrayBuffer over a fresh mapping, which it takes over. */
-static Napi::Value Wrap(Napi::Env env, void* address, size_t length) {
+static Napi::Value Wrap(Napi::Env env, void* address, size_t length, bool joined = false) {
   Mappings& mappings = Instance::Of(env).mappings;
-  const uintptr_t serial = mappings.Add(address, length);
+  const uintptr_t serial = mappings.Add(address, length, joined);
   napi_value result;
   const napi_status status =
       napi_create_external_arraybuffer(env, address, length, Finalize, reinterpret_cast<void*>(serial), &result);
@@ -77,6 +78,45 @@ static void Munmap(const Napi::CallbackInfo& info) {
   if (!mappings.Unmap(address)) throw SystemError(info.Env(), errno, "munmap");
 }
 
+/** Whole pages, of one mapping each: where a joined one changes over to the next, mremap would go on in the same file. */
+static std::vector<Bytes> PiecesToJoin(const Arguments& arguments) {
+  const std::vector<Bytes> pieces = arguments.Uint8Arrays(0, "pieces");
+  if (pieces.empty()) throw arguments.OutOfRange("there must be a piece");
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const Mappings& mappings = Instance::Of(arguments.Env()).mappings;
+  for (const auto& [data, length] : pieces) {
+    if (length == 0 || (reinterpret_cast<uintptr_t>(data) | length) % page != 0) {
+      throw arguments.OutOfRange("each piece must be whole pages, of " + std::to_string(page) + " bytes");
+    }
+    if (!mappings.IsOfOne(data, length)) throw arguments.WrongType("each piece must lie in memory that mmap returned");
+  }
+  return pieces;
+}
+
+static Napi::Value JoinMappings(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info, "joinMappings");
+  const std::vector<Bytes> pieces = PiecesToJoin(arguments);
+  size_t length = 0;
+  for (const Bytes& piece : pieces) length += piece.length;
+  void* address = mmap(nullptr, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED) throw SystemError(info.Env(), errno, "mmap");
+  auto* target = static_cast<uint8_t*>(address);
+  for (const Bytes& piece : pieces) {
+    // With an old length of 0 the pages stay where they are, and are mapped again: anywhere, for this may be refused.
+    void* copy = mremap(piece.data, 0, piece.length, MREMAP_MAYMOVE);
+    if (copy == MAP_FAILED) {
+      const int error = errno;
+      munmap(address, length);
+      throw SystemError(info.Env(), error, "mremap");
+    }
+    // Fails only in a kernel without memory. Another thread may have got the target by then, so that nothing is undone.
+    void* moved = mremap(copy, piece.length, piece.length, MREMAP_MAYMOVE | MREMAP_FIXED, target);
+    if (moved == MAP_FAILED) throw SystemError(info.Env(), errno, "mremap");
+    target += piece.length;
+  }
+  return Wrap(info.Env(), address, length, true);
+}
+
 static Napi::Value AddressOf(const Napi::CallbackInfo& info) {
   const Arguments arguments(info, "addressOf");
   const Bytes bytes = arguments.Uint8Array(0, "bytes", 1);
@@ -96,6 +136,7 @@ static Napi::Value MemfdCreate(const Napi::CallbackInfo& info) {
 void ExportMemory(Napi::Object exports) {
   Export(exports, "mmap", Mmap);
   Export(exports, "munmap", Munmap);
+  Export(exports, "joinMappings", JoinMappings);
   Export(exports, "addressOf", AddressOf);
   Export(exports, "memfdCreate", MemfdCreate);
 }

@@ -61,6 +61,11 @@ export interface Addon {
   mmap(descriptor: number, length: number, offset: number, flags: number): ArrayBuffer;
   /** Unmaps and detaches: every view over `mapping` has length 0 from now on. Throws if `mapping` is not a live mapping. */
   munmap(mapping: ArrayBuffer): void;
+  /**
+   * Maps the same pages once more, side by side in this order, as a mapping of its own. Each piece must be whole pages of
+   * what `mmap` returned (not of what this returned). The kernel refuses private memory, and huge pages of hugetlbfs.
+   */
+  joinMappings(pieces: readonly Uint8Array[]): ArrayBuffer;
   /** Virtual address of the first byte, for /proc/self/pagemap and VFIO's DMA map. Below 2^47. */
   addressOf(bytes: Uint8Array): number;
   /** A new descriptor of an unnamed memory file; `name` shows in /proc. Size it with `fs.ftruncateSync`. */

@@ -88,6 +88,76 @@ describe('mmap', () => {
   });
 });
 
+describe('joinMappings', () => {
+  const PAGE = 4096;
+
+  it('shows pages of several files side by side, in any order, and repeatedly', () => {
+    const [first, second] = [1, 2].map((value) => {
+      const mapping = native.mmap(memoryFile('ixy-joined', 4 * PAGE), 4 * PAGE, 0, MAP_SHARED);
+      onTestFinished(() => native.munmap(mapping));
+      return new Uint8Array(mapping).fill(value);
+    });
+    const before = mappingsOf('ixy-joined');
+    const pieces = [
+      first.subarray(2 * PAGE, 3 * PAGE),
+      second,
+      first.subarray(0, PAGE),
+      first.subarray(2 * PAGE, 3 * PAGE),
+    ];
+    const joined = new Uint8Array(native.joinMappings(pieces));
+    expect(joined.length).toBe(7 * PAGE);
+    expect([0, 1, 4, 5, 6].map((page) => joined[page * PAGE])).toEqual([1, 2, 2, 1, 1]);
+    joined[17] = 42;
+    expect([first[2 * PAGE + 17], joined[6 * PAGE + 17]]).toEqual([42, 42]);
+    second[5] = 43;
+    expect(joined[PAGE + 5]).toBe(43);
+    native.munmap(joined.buffer);
+    expect(mappingsOf('ixy-joined')).toBe(before);
+    expect([first[2 * PAGE + 17], second[5]]).toEqual([42, 43]);
+  });
+
+  it('outlives its pieces', () => {
+    const mapping = native.mmap(memoryFile('ixy-outlives', 2 * PAGE), 2 * PAGE, 0, MAP_SHARED);
+    const bytes = new Uint8Array(mapping).fill(7);
+    const joined = new Uint8Array(native.joinMappings([bytes.subarray(PAGE), bytes.subarray(0, PAGE)]));
+    native.munmap(mapping);
+    expect(joined.every((byte) => byte === 7)).toBe(true);
+    native.munmap(joined.buffer);
+    expect(mappingsOf('ixy-outlives')).toBe(0);
+  });
+
+  it('takes whole pages that mmap returned, and nothing else', () => {
+    const mapping = native.mmap(memoryFile('ixy-pieces', 2 * PAGE), 2 * PAGE, 0, MAP_SHARED);
+    const bytes = new Uint8Array(mapping);
+    const joined = native.joinMappings([bytes.subarray(PAGE), bytes.subarray(0, PAGE)]);
+    const before = mappingsOf('ixy-pieces');
+    for (const wrong of [[], [bytes, bytes.subarray(0, 8)], [bytes.subarray(8, PAGE + 8)], [bytes.subarray(0, 0)]]) {
+      expect(() => native.joinMappings(wrong)).toThrow(RangeError);
+    }
+    const foreign = new Uint8Array(new ArrayBuffer(3 * PAGE));
+    const aligned = (PAGE - (native.addressOf(foreign) % PAGE)) % PAGE;
+    for (const wrong of [foreign.subarray(aligned, aligned + PAGE), new Uint8Array(joined)]) {
+      expect(() => native.joinMappings([wrong])).toThrow(TypeError);
+    }
+    // @ts-expect-error: must be an array
+    expect(() => native.joinMappings(bytes)).toThrow(TypeError);
+    expect(mappingsOf('ixy-pieces')).toBe(before);
+    native.munmap(joined);
+    native.munmap(mapping);
+  });
+
+  it('leaves nothing behind where the kernel refuses', () => {
+    const shared = native.mmap(memoryFile('ixy-refused', PAGE), PAGE, 0, MAP_SHARED);
+    const own = native.mmap(-1, PAGE, 0, MAP_ANONYMOUS | MAP_PRIVATE);
+    expect(() => native.joinMappings([new Uint8Array(shared), new Uint8Array(own)])).toThrow(
+      expect.objectContaining({ code: 'EINVAL', syscall: 'mremap' }),
+    );
+    expect(mappingsOf('ixy-refused')).toBe(1);
+    native.munmap(shared);
+    native.munmap(own);
+  });
+});
+
 describe('munmap', () => {
   it('unmaps, and detaches every view', () => {
     const descriptor = memoryFile('ixy-detach', 4096);
