@@ -11,6 +11,7 @@ import {
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
 import { PacketHeaders } from '../../../src/emulation/packet-headers.ts';
 import { addressHigh, addressLow } from '../../../src/memory/dma-memory.ts';
+import { PUBLISHED_HASHES, PUBLISHED_KEY } from '../../support/published-hashes.ts';
 import { packet, SCTP, TCP, UDP } from './packets.ts';
 import { frameTo, type Lab, MAC, RING, RingMemory, startLab } from './test-driver.ts';
 
@@ -129,20 +130,7 @@ describe('packet types and checksums', () => {
   });
 });
 
-// Microsoft's verification suite for RSS: key, packets, hashes over addresses and over addresses and ports.
-const KEY = Uint8Array.from(
-  Buffer.from('6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa', 'hex'),
-);
-const VECTORS = [
-  ['66.9.149.187', 2794, '161.142.100.80', 1766, 0x323e8fc2, 0x51ccc178],
-  ['199.92.111.2', 14230, '65.69.140.83', 4739, 0xd718262a, 0xc626b0ea],
-  ['24.19.198.95', 12898, '12.22.207.184', 38024, 0xd2d0a5de, 0x5c2b394a],
-  ['38.27.205.30', 48228, '209.142.163.6', 2217, 0x82989176, 0xafc7327f],
-  ['153.39.163.191', 44251, '202.188.127.2', 1303, 0x5d1809c5, 0x10e828a2],
-  ['3ffe:2501:200:1fff::7', 2794, '3ffe:2501:200:3::1', 1766, 0x2cc18cd5, 0x40207d3d],
-  ['3ffe:501:8::260:97ff:fe40:efab', 14230, 'ff02::1', 4739, 0x0f0c461c, 0xdde51bbf],
-  ['3ffe:1900:4545:3:200:f8ff:fe21:67cf', 44251, 'fe80::200:f8ff:fe21:67cf', 38024, 0x4b61e985, 0x02d1feef],
-] as const;
+const KEY = Uint8Array.from(Buffer.from(PUBLISHED_KEY, 'hex'));
 const ALL_FIELDS = 0x00f3 << 16;
 
 function labWithRss(fields = ALL_FIELDS): Lab {
@@ -174,7 +162,7 @@ function addQueue({ driver, device }: Lab, queue: number): RingMemory {
 }
 
 describe('RSS', () => {
-  test.each(VECTORS)(
+  test.each(PUBLISHED_HASHES)(
     'hashes %s:%i to %s:%i as published',
     (source, sourcePort, destination, destinationPort, ip, tcp) => {
       const fields = { source, sourcePort, destination, destinationPort };
@@ -190,7 +178,7 @@ describe('RSS', () => {
   );
 
   test('hashes addresses alone where ports are not asked for, or are not there', () => {
-    const [source, sourcePort, destination, destinationPort, ip] = VECTORS[0];
+    const [source, sourcePort, destination, destinationPort, ip] = PUBLISHED_HASHES[0];
     const fields = { source, sourcePort, destination, destinationPort };
     expect(report(labWithRss(MRQC.bits.IPV4.mask), packet({ ...fields, protocol: TCP })).hash).toBe(ip);
     const fragment = report(labWithRss(), packet({ ...fields, protocol: TCP, fragment: 0x2000 }));
@@ -207,7 +195,7 @@ describe('RSS', () => {
 
   test('chooses the queue by the last seven bits and RETA', () => {
     const lab = labWithRss();
-    const [source, sourcePort, destination, destinationPort, , tcp] = VECTORS[1];
+    const [source, sourcePort, destination, destinationPort, , tcp] = PUBLISHED_HASHES[1];
     const frame = packet({ source, sourcePort, destination, destinationPort, protocol: TCP });
     const memory = addQueue(lab, 5);
     const entry = tcp & 0x7f;
