@@ -3,12 +3,13 @@ import { fstatSync } from 'node:fs';
 import { errorMessage, systemErrorCode } from '../../errors.ts';
 import { addon } from '../../native/addon.ts';
 import { DMA_WRITABLE } from '../../pci/vfio-user/payloads.ts';
-import type { DmaRegions } from '../dma-regions.ts';
-import { type MemoryMessages, MessageMemory } from './message-memory.ts';
+import type { DmaRegion, DmaRegions } from '../dma-regions.ts';
+import { JoinedMemory } from './joined-memory.ts';
+import { type MemoryMessages, MessageMemory, type MessageRange } from './message-memory.ts';
 import { Refusal } from './refusal.ts';
 
 /** A client's DMA_MAP. */
-export interface ClientMapping {
+interface ClientMapping {
   /** The device's address of it. */
   readonly address: number;
   readonly size: number;
@@ -17,9 +18,7 @@ export interface ClientMapping {
   readonly flags: number;
 }
 
-interface Mapped {
-  readonly address: number;
-  readonly size: number;
+interface Mapped extends MessageRange {
   /** Mapped memory by the device's address of it; none if it is fetched by messages. */
   readonly chunks: ReadonlyMap<number, ArrayBuffer>;
 }
@@ -30,6 +29,9 @@ interface Mapped {
  */
 const CHUNK = 2 ** 30;
 const OVERLAP = 2 ** 20;
+const PAGE = 4096;
+/** Bytes that may lie on several mappings: their pages are in one chunk of each. */
+const LONGEST = OVERLAP - 2 * PAGE;
 const NO_BORDER = 2 ** 31;
 const LARGEST_ADDRESS = 2 ** 52;
 const MAXIMUM_MAPPINGS = 4096;
@@ -38,6 +40,7 @@ const MAXIMUM_MAPPED = 2 ** 38;
 
 export class ClientMemory {
   readonly #regions: DmaRegions;
+  readonly #joined = new JoinedMemory();
   readonly #unmapped: MessageMemory;
   readonly #mapped = new Map<number, Mapped>();
 
@@ -45,7 +48,7 @@ export class ClientMemory {
   constructor(regions: DmaRegions, messages: MemoryMessages) {
     this.#regions = regions;
     this.#unmapped = new MessageMemory(messages);
-    regions.elsewhere = (address, length) => this.#unmapped.find(address, length);
+    regions.elsewhere = (address, length) => this.#findElsewhere(address, length);
     regions.renew = (region) => this.#unmapped.refresh(region);
   }
 
@@ -59,8 +62,7 @@ export class ClientMemory {
     if (mappable) this.#checkRoom(mapping);
     const chunks = mappable ? mapChunks(mapping, descriptor) : new Map();
     for (const [at, memory] of chunks) this.#regions.add(at, memory, memory.byteLength, NO_BORDER);
-    if (chunks.size === 0) this.#unmapped.add({ address, size, writable });
-    this.#mapped.set(address, { address, size, chunks });
+    this.#mapped.set(address, { address, size, writable, chunks });
   }
 
   /**
@@ -90,6 +92,7 @@ export class ClientMemory {
 
   /** The device was reset, and has no rings any more. */
   forget(): void {
+    this.#joined.forget();
     this.#unmapped.forget();
   }
 
@@ -98,8 +101,38 @@ export class ClientMemory {
     return this.#unmapped.burst(work);
   }
 
+  /** What no chunk holds: it is joined of several, or fetched. Rings are looked up when they are set up, ahead of bursts. */
+  #findElsewhere(address: number, length: number): DmaRegion | undefined {
+    const isRing = !this.#unmapped.inBurst;
+    const known = this.#joined.find(address, length, isRing);
+    if (known) return known;
+    const adjoining = this.#adjoining(address, length);
+    if (adjoining.length === 0) return undefined;
+    const begin = Math.floor(address / PAGE) * PAGE;
+    const pieces = piecesOf(adjoining, begin, Math.ceil((address + length) / PAGE) * PAGE);
+    const joined = pieces && this.#joined.join(begin, pieces, isRing);
+    return joined ?? this.#unmapped.find(address, length, together(adjoining));
+  }
+
+  /** The mappings on which these bytes lie, in order; none if one is missing. */
+  #adjoining(address: number, length: number): Mapped[] {
+    const found: Mapped[] = [];
+    if (length > LONGEST) return found;
+    for (let next = this.#mappedAt(address); next; next = this.#mapped.get(endOf(next))) {
+      found.push(next);
+      if (endOf(next) >= address + length) return found;
+    }
+    return [];
+  }
+
+  #mappedAt(address: number): Mapped | undefined {
+    for (const mapped of this.#mapped.values()) if (address >= mapped.address && address < endOf(mapped)) return mapped;
+    return undefined;
+  }
+
   #release({ address, size, chunks }: Mapped): void {
     this.#mapped.delete(address);
+    this.#joined.remove(address, size);
     this.#unmapped.remove(address, size);
     for (const [at, memory] of chunks) {
       this.#regions.remove(at);
@@ -145,6 +178,30 @@ function mapChunks({ address, size, offset }: ClientMapping, descriptor: number)
     throw new Refusal('EINVAL', `${describe({ address, size })}: ${errorMessage(error)}`);
   }
   return chunks;
+}
+
+/** The memory of `begin … end-1`, both whole pages; undefined if some is not mapped, or begins or ends within a page. */
+function piecesOf(adjoining: readonly Mapped[], begin: number, end: number): Uint8Array[] | undefined {
+  const pieces: Uint8Array[] = [];
+  for (const { address, size, chunks } of adjoining) {
+    const from = Math.max(begin - address, 0);
+    const to = Math.min(end - address, size);
+    const chunk = Math.floor(from / CHUNK) * CHUNK;
+    const memory = chunks.get(address + chunk);
+    if (!memory || address % PAGE !== 0 || size % PAGE !== 0) return undefined;
+    pieces.push(new Uint8Array(memory, from - chunk, to - from));
+  }
+  return pieces;
+}
+
+function endOf({ address, size }: MessageRange): number {
+  return address + size;
+}
+
+function together(adjoining: readonly MessageRange[]): MessageRange {
+  const [{ address }] = adjoining;
+  const size = adjoining.reduce((sum, range) => sum + range.size, 0);
+  return { address, size, writable: adjoining.every(({ writable }) => writable) };
 }
 
 function describe({ address, size }: Pick<ClientMapping, 'address' | 'size'>): string {

@@ -41,7 +41,6 @@ const NO_BORDER = 2 ** 31;
 
 export class MessageMemory {
   readonly #messages: MemoryMessages;
-  #ranges: MessageRange[] = [];
   /** In the order in which they were looked up: rings, and what the present burst has to do with. */
   #kept: Window[] = [];
   #passing: Window[] = [];
@@ -52,15 +51,17 @@ export class MessageMemory {
     this.#messages = messages;
   }
 
-  add(range: MessageRange): void {
-    this.#ranges.push(range);
+  /** Whether the device works: what it looks up then are buffers. */
+  get inBurst(): boolean {
+    return this.#inBurst;
   }
 
+  /** Forgets what has a part of this range. */
   remove(address: number, size: number): void {
-    const isInside = ({ region }: Window): boolean => contains(address, size, region.address, region.bytes.length);
-    for (const window of [...this.#kept, ...this.#passing].filter(isInside)) window.region.size = 0;
+    const isPart = ({ region }: Window): boolean =>
+      region.address < address + size && address < region.address + region.size;
+    for (const window of [...this.#kept, ...this.#passing].filter(isPart)) window.region.size = 0;
     this.#kept = this.#kept.filter(({ region }) => region.size > 0);
-    this.#ranges = this.#ranges.filter((range) => range.address !== address);
   }
 
   /** Forgets the rings. */
@@ -69,10 +70,9 @@ export class MessageMemory {
     this.#kept = [];
   }
 
-  /** The bytes `address … address+length-1`, or undefined if the client has no such memory. */
-  find(address: number, length: number): DmaRegion | undefined {
-    const range = this.#ranges.find((candidate) => contains(candidate.address, candidate.size, address, length));
-    if (!range || length > LONGEST || this.#passingBytes > MAXIMUM_BYTES) return undefined;
+  /** The bytes `address … address+length-1`, which are within `range`; undefined if the client does not deliver them. */
+  find(address: number, length: number, range: MessageRange): DmaRegion | undefined {
+    if (length > LONGEST || this.#passingBytes > MAXIMUM_BYTES) return undefined;
     const windows = [...this.#kept, ...this.#passing];
     const known = windows.find(({ region }) => contains(region.address, region.size, address, length));
     if (known) return known.region;

@@ -1,6 +1,8 @@
 /** Clients that send anything at all, by mistake or on purpose: nobody else loses anything. */
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
+import type { Register } from '../../../src/datasheet/registers.ts';
 import { Random } from '../../../src/emulation/wires/random.ts';
 import { addon } from '../../../src/native/addon.ts';
 import {
@@ -19,6 +21,9 @@ import { askingForDoorbells, encodeWriteMulti, greeting, message } from './messa
 
 const native = addon();
 const NOTHING = new Uint8Array(0);
+const PAGE = 4096;
+/** Between two pages. */
+const BORDER = 0x4000_0000;
 
 describe('any client', () => {
   const random = new Random(4711);
@@ -31,6 +36,33 @@ describe('any client', () => {
   const bytes = (most: number): Uint8Array =>
     Uint8Array.from({ length: random.below(most + 1) }, () => random.below(256));
 
+  /** One of two pages that adjoin, writable or not. */
+  const page = (): Uint8Array =>
+    dmaMap.encode({ flags: pick([1, 3, 3, 3]), offset: 0, address: pick([BORDER - PAGE, BORDER]), size: PAGE });
+
+  /** Registers that set up an 82599's ring, which begins on one page and ends on another. */
+  const ringOnBorder = () => {
+    const [low, high, length, control] = pick([
+      [ixgbe.RDBAL, ixgbe.RDBAH, ixgbe.RDLEN, ixgbe.RXDCTL],
+      [ixgbe.TDBAL, ixgbe.TDBAH, ixgbe.TDLEN, ixgbe.TXDCTL],
+    ]);
+    const queue = random.below(4);
+    const write = (register: Register, value: number) => ({
+      offset: register.at(queue),
+      region: 0,
+      data: new Uint8Array(new Uint32Array([value]).buffer),
+    });
+    return [
+      write(control, 0),
+      write(low, BORDER - 128),
+      write(high, 0),
+      write(length, pick([256, 512, PAGE, 2 * PAGE])),
+      write(control, ixgbe.RXDCTL.bits.ENABLE.mask),
+      { offset: ixgbe.DMATXCTL.at(0), region: 0, data: new Uint8Array([1, 0, 0, 0]) },
+      { offset: ixgbe.RXCTRL.at(0), region: 0, data: new Uint8Array([1, 0, 0, 0]) },
+    ];
+  };
+
   const payloads: readonly (readonly [command: number, payload: () => Uint8Array])[] = [
     [COMMAND.VERSION, () => pick([greeting, askingForDoorbells])],
     [
@@ -38,6 +70,8 @@ describe('any client', () => {
       () =>
         dmaMap.encode({ flags: random.below(4), offset: pick([0, 0x1000, 1]), address: address(), size: address() }),
     ],
+    [COMMAND.DMA_MAP, page],
+    [COMMAND.DMA_UNMAP, () => dmaUnmap.encode({ address: pick([BORDER - PAGE, BORDER]), size: PAGE })],
     [COMMAND.DMA_UNMAP, () => dmaUnmap.encode({ flags: pick([0, 0, 0, 2]), address: address(), size: address() })],
     [COMMAND.DEVICE_GET_INFO, () => new Uint8Array(16)],
     [COMMAND.GET_REGION_INFO, () => regionInfo.encode({ index: pick([0, 4, number()]) })],
@@ -75,6 +109,7 @@ describe('any client', () => {
       },
     ],
     [COMMAND.WRITE_MULTI, () => encodeWriteMulti([{ offset: 4 * random.below(0x8000), region: 0, data: bytes(8) }])],
+    [COMMAND.WRITE_MULTI, () => encodeWriteMulti(ringOnBorder())],
     [COMMAND.DMA_READ, () => dmaAccess.encode({ address: address(), count: number() })],
     [COMMAND.RESET, () => NOTHING],
     [200, () => bytes(64)],
@@ -94,11 +129,13 @@ describe('any client', () => {
   };
 
   it.each([
-    ['100,000 messages at an 82599', servedIxgbe, 100_000, [0x86, 0x80]],
-    ['40,000 messages at a virtio-net device', servedVirtio, 40_000, [0xf4, 0x1a]],
+    ['100,000 messages at an 82599', servedIxgbe, 100_000, [0x86, 0x80], 100],
+    ['40,000 messages at a virtio-net device', servedVirtio, 40_000, [0xf4, 0x1a], 0],
   ])(
     'gets nowhere with %s',
-    (_, serve, messages, identity) => {
+    (_, serve, messages, identity, leastJoins) => {
+      const join = vi.spyOn(native, 'joinMappings');
+      onTestFinished(() => join.mockRestore());
       const device = serve();
       const { descriptor } = sharedMemory(0x20_0000);
       const event = eventfd();
@@ -117,6 +154,8 @@ describe('any client', () => {
         connections++;
         if (random.below(10) > 0)
           native.sendmsg(socket, message(COMMAND.VERSION, pick([greeting, askingForDoorbells])), []);
+        for (let i = random.below(5); i > 0; i--)
+          native.sendmsg(socket, message(COMMAND.DMA_MAP, page()), [descriptor]);
         // Most would end at once if they began with their worst.
         while (connection.ended === undefined && sent < messages) {
           const { bytes, attached } = next();
@@ -142,6 +181,7 @@ describe('any client', () => {
       expect([openDescriptors(), mappingsOf('memfd:')]).toEqual(before);
       expect(connections).toBeGreaterThan(400);
       expect(rung).toBeGreaterThan(100);
+      expect(join.mock.calls.length).toBeGreaterThanOrEqual(leastJoins);
       expect(reasons.size).toBeGreaterThan(20);
       expect(resident() - memory).toBeLessThan(64);
       const lab = new Lab({ device });

@@ -14,7 +14,7 @@ import { PCI_COMMAND, PCI_COMMAND_BUS_MASTER, PCI_COMMAND_MEMORY } from '../../.
 import { REGION } from '../../../src/pci/vfio-user/payloads.ts';
 import type { Lab } from './lab.ts';
 
-const RING = 8;
+const RING = 16;
 const BUFFER = 2048;
 const RX_BUFFERS = 0x1000;
 const TX_RING = 0x800;

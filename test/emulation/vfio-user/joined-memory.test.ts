@@ -1,0 +1,223 @@
+/** Memory that a client maps page by page, as QEMU does behind a guest's IOMMU: rings and buffers lie on several mappings. */
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
+import { JoinedMemory } from '../../../src/emulation/vfio-user/joined-memory.ts';
+import { addon } from '../../../src/native/addon.ts';
+import { DMA_READABLE, DMA_WRITABLE } from '../../../src/pci/vfio-user/payloads.ts';
+import { mappingsOf } from '../../support/process.ts';
+import { Lab, sharedMemory } from './lab.ts';
+import { RINGS_BYTES, ServedRings } from './served-rings.ts';
+
+const PAGE = 4096;
+const PAGES = Math.ceil(RINGS_BYTES / PAGE) + 1;
+const ADDRESS = 0x1_0000_0000 - 2 * PAGE;
+/** Where the rings begin, so that this one lies on two pages; half of the buffers do, wherever they begin. */
+const RECEIVE_RING_ON_BORDER = PAGE - 128;
+const TRANSMIT_RING_ON_BORDER = PAGE - 128 - 0x800;
+
+interface Page {
+  readonly address: number;
+  readonly descriptor: number;
+  readonly offset: number;
+}
+
+/** Pages that adjoin where the device sees them; of two files in turn, and in each in reverse. */
+class ScatteredPages {
+  readonly pages: readonly Page[];
+  /** The client's view of them. */
+  readonly bytes: Uint8Array;
+
+  constructor() {
+    const size = PAGES * PAGE;
+    const files = [sharedMemory(size), sharedMemory(size)];
+    const offsetOf = (i: number): number => size - (i + 1) * PAGE;
+    this.pages = Array.from({ length: PAGES }, (_, i) => ({
+      address: ADDRESS + i * PAGE,
+      descriptor: files[i % 2].descriptor,
+      offset: offsetOf(i),
+    }));
+    const pieces = this.pages.map(({ offset }, i) => files[i % 2].bytes.subarray(offset, offset + PAGE));
+    const joined = addon().joinMappings(pieces);
+    onTestFinished(() => addon().munmap(joined));
+    this.bytes = new Uint8Array(joined);
+  }
+
+  map(lab: Lab, pages = this.pages, flags = DMA_READABLE | DMA_WRITABLE): void {
+    for (const { address, descriptor, offset } of pages) lab.map(address, PAGE, descriptor, flags, offset);
+  }
+
+  /** Rings in them. */
+  start(lab: Lab, at: number): ServedRings {
+    return new ServedRings(lab, this.bytes.subarray(at), ADDRESS + at).start();
+  }
+}
+
+describe('mappings that adjoin', () => {
+  const frame = Uint8Array.from({ length: 1500 }, (_, i) => (i * 7) & 0xff);
+  /** Sends frames around, through a wire that returns them. */
+  const roundTrip = (lab: Lab, rings: ServedRings): void => {
+    const faults = lab.device.model.dmaFaults;
+    for (let i = 0; i < 20; i++) {
+      frame[20] = i;
+      rings.transmit(frame);
+      lab.run();
+      expect(rings.receive()).toEqual(frame);
+    }
+    expect(lab.device.model.dmaFaults).toBe(faults);
+  };
+
+  it.each([RECEIVE_RING_ON_BORDER, TRANSMIT_RING_ON_BORDER])('hold rings and buffers together, from %i on', (at) => {
+    const lab = new Lab();
+    const scattered = new ScatteredPages();
+    scattered.map(lab);
+    roundTrip(lab, scattered.start(lab, at));
+    // Once more, where what was joined is known.
+    roundTrip(lab, scattered.start(lab, at));
+  });
+
+  it('may be as large as can be, and meet anywhere', () => {
+    const lab = new Lab();
+    const GIBIBYTE = 2 ** 30;
+    const { descriptor, bytes } = sharedMemory(GIBIBYTE + 0x10_0000);
+    const second = sharedMemory(RINGS_BYTES);
+    const end = 2 ** 40 + bytes.length;
+    lab.map(2 ** 40, bytes.length, descriptor);
+    lab.map(end, RINGS_BYTES, second.descriptor);
+    const pieces = [bytes.subarray(-PAGE), second.bytes];
+    const joined = addon().joinMappings(pieces);
+    onTestFinished(() => addon().munmap(joined));
+    const at = RECEIVE_RING_ON_BORDER;
+    roundTrip(lab, new ServedRings(lab, new Uint8Array(joined, at), end - PAGE + at).start());
+  });
+
+  it('leave nothing behind', () => {
+    const lab = new Lab();
+    const scattered = new ScatteredPages();
+    const before = mappingsOf('memfd:test');
+    scattered.map(lab);
+    roundTrip(lab, scattered.start(lab, RECEIVE_RING_ON_BORDER));
+    expect(mappingsOf('memfd:test')).toBeGreaterThan(before + PAGES);
+    lab.unmap(0, 2 ** 40);
+    expect(mappingsOf('memfd:test')).toBe(before);
+    scattered.map(lab);
+    roundTrip(lab, scattered.start(lab, RECEIVE_RING_ON_BORDER));
+    lab.connection.close();
+    expect(mappingsOf('memfd:test')).toBe(before);
+  });
+
+  it.each([0, 1])('are out of reach once one of them is unmapped: number %i', (gone) => {
+    const lab = new Lab();
+    const scattered = new ScatteredPages();
+    scattered.map(lab);
+    const rings = scattered.start(lab, RECEIVE_RING_ON_BORDER);
+    roundTrip(lab, rings);
+    lab.unmap(scattered.pages[gone].address, PAGE);
+    rings.transmit(frame);
+    const page = scattered.bytes.subarray(gone * PAGE, (gone + 1) * PAGE);
+    const before = page.slice();
+    lab.run();
+    expect(rings.receive()).toBeUndefined();
+    expect(page).toEqual(before);
+    expect(lab.device.model.dmaFaults).toBeGreaterThan(0);
+    scattered.map(lab, [scattered.pages[gone]]);
+    roundTrip(lab, scattered.start(lab, RECEIVE_RING_ON_BORDER));
+  });
+
+  it('stay joined while others come and go', () => {
+    const lab = new Lab();
+    const scattered = new ScatteredPages();
+    scattered.map(lab);
+    const rings = scattered.start(lab, RECEIVE_RING_ON_BORDER);
+    const [first, last] = [scattered.pages[0], scattered.pages[PAGES - 1]];
+    for (let i = 0; i < 4; i++) {
+      roundTrip(lab, rings);
+      lab.map(first.address - PAGE, PAGE, first.descriptor);
+      lab.map(last.address + PAGE, PAGE, first.descriptor);
+      roundTrip(lab, rings);
+      lab.unmap(first.address - PAGE, PAGE);
+      lab.unmap(last.address + PAGE, PAGE);
+    }
+  });
+
+  it('are not joined across a gap', () => {
+    const lab = new Lab();
+    const scattered = new ScatteredPages();
+    scattered.map(lab, [...scattered.pages.slice(0, 1), ...scattered.pages.slice(2)]);
+    const rings = scattered.start(lab, RECEIVE_RING_ON_BORDER);
+    expect(lab.device.model.dmaFaults).toBeGreaterThan(0);
+    rings.transmit(frame);
+    lab.run();
+    expect(rings.receive()).toBeUndefined();
+  });
+
+  it.each([
+    ['came without descriptors', undefined],
+    ['begin and end within pages', 128],
+  ])('are fetched by messages where they %s', (_, shift) => {
+    const { descriptor, bytes } = sharedMemory(PAGES * PAGE);
+    const base = ADDRESS + (shift ?? 0);
+    const range = (address: number, length: number) => bytes.subarray(address - base, address - base + length);
+    const lab = new Lab({ memory: { range } });
+    const before = mappingsOf('memfd:test');
+    for (let at = 0; at < bytes.length; at += PAGE) {
+      lab.map(base + at, PAGE, shift === undefined ? undefined : descriptor, DMA_READABLE | DMA_WRITABLE, at);
+    }
+    const mapped = shift === undefined ? 0 : PAGES;
+    roundTrip(lab, new ServedRings(lab, bytes.subarray(PAGE - 128), base + PAGE - 128).start());
+    expect(mappingsOf('memfd:test')).toBe(before + mapped);
+    lab.unmap(base, PAGE);
+    lab.run();
+    expect(lab.device.model.dmaFaults).toBeGreaterThan(0);
+  });
+
+  it('are read, and not written to, if one of them may only be read', () => {
+    const scattered = new ScatteredPages();
+    const { bytes, pages } = scattered;
+    let fetched = 0;
+    const range = (address: number, length: number) => {
+      fetched++;
+      return bytes.subarray(address - ADDRESS, address - ADDRESS + length);
+    };
+    const lab = new Lab({ memory: { range } });
+    // The page behind the receive ring's first one, which has the other half of that and the transmit ring.
+    scattered.map(lab, [pages[0], ...pages.slice(2)]);
+    scattered.map(lab, [pages[1]], DMA_READABLE);
+    const rings = scattered.start(lab, RECEIVE_RING_ON_BORDER);
+    expect(fetched).toBeGreaterThan(0);
+    const before = bytes.slice(0, 2 * PAGE);
+    rings.transmit(frame);
+    const queued = bytes.slice(0, 2 * PAGE);
+    lab.run();
+    expect(bytes.subarray(0, 2 * PAGE)).toEqual(queued);
+    expect(before).not.toEqual(queued);
+    // It was sent, and came back, but nobody can be told.
+    expect(lab.read32(0, ixgbe.TDH.at(0))).toBe(1);
+    expect(lab.read32(0, ixgbe.RDH.at(0))).toBe(1);
+  });
+
+  it('are joined up to a limit, beyond which the oldest is forgotten; of buffers, and apart from them of rings', () => {
+    const joined = new JoinedMemory();
+    const SIZE = 2 ** 20;
+    const { bytes } = sharedMemory(SIZE);
+    const before = mappingsOf('memfd:test');
+    // The kernel would take neighbours for one mapping that are neighbours in the file.
+    const half = bytes.subarray(SIZE / 2);
+    const join = (i: number, isRing: boolean) => joined.join(i * SIZE, [half, half], isRing);
+    const rings = Array.from({ length: 2 }, (_, i) => join(i, true));
+    const buffers = Array.from({ length: 100 }, (_, i) => join(200 + i, false));
+    expect(mappingsOf('memfd:test')).toBe(before + 2 * (2 + 16));
+    expect(rings.map((region) => region?.size)).toEqual([SIZE, SIZE]);
+    expect(buffers.map((region) => region?.size)).toEqual([...Array(84).fill(0), ...Array(16).fill(SIZE)]);
+    expect(joined.find(200 * SIZE, 1, false)).toBeUndefined();
+    expect(joined.find(299 * SIZE, 1, false)).toBe(buffers[99]);
+    // A ring is not looked for among buffers, whose turn it will be.
+    expect(joined.find(299 * SIZE, 1, true)).toBeUndefined();
+    for (let i = 2; i < 100; i++) join(i, true);
+    expect(mappingsOf('memfd:test')).toBe(before + 2 * (16 + 16));
+    expect(rings.map((region) => region?.size)).toEqual([0, 0]);
+    joined.forget();
+    expect(mappingsOf('memfd:test')).toBe(before + 2 * 16);
+    joined.remove(0, 2 ** 40);
+    expect(mappingsOf('memfd:test')).toBe(before);
+  });
+});
