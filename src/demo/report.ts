@@ -2,6 +2,7 @@
 import { type Counted, RateMeter } from '../apps/index.ts';
 import { type Colors, colorsFor } from '../cli/colors.ts';
 import { Live } from '../cli/live.ts';
+import { errorMessage } from '../errors.ts';
 
 interface ReportOptions {
   readonly json: boolean;
@@ -52,7 +53,7 @@ export class Report {
       return result;
     } catch (error) {
       const reason: unknown = this.signal.aborted ? this.signal.reason : error;
-      stage.check(false, messageOf(reason));
+      stage.check(false, errorMessage(reason));
       throw new StageFailure(reason);
     } finally {
       this.#checks.push(...stage.checks);
@@ -63,7 +64,7 @@ export class Report {
   /** Takes down what ended the demo, unless a stage has told it. */
   fail(error: unknown): void {
     if (error instanceof StageFailure) return;
-    const check = { stage: 'demo', passed: false, text: messageOf(error) };
+    const check = { stage: 'demo', passed: false, text: errorMessage(error) };
     this.#checks.push(check);
     this.say(`\n${this.#line(check)}`);
   }
@@ -144,10 +145,6 @@ export class Stage {
 /** What ended the demo, told already. */
 class StageFailure extends Error {
   constructor(cause: unknown) {
-    super(messageOf(cause), { cause });
+    super(errorMessage(cause), { cause });
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

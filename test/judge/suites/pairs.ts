@@ -1,7 +1,7 @@
 /** Two NICs on one cable in one guest: the two ports of a chip, and NICs without MSI-X. */
 import { describe, expect, it } from 'vitest';
-import { checksumsValid, PacketStack } from '../../../src/packets/index.ts';
 import { until } from '../harness/bench.ts';
+import { checksumsGood } from '../harness/checksums.ts';
 import { at, type Interface, OPTICS, type Pair, TWINS, type VariantBench, wireOf } from '../harness/variants.ts';
 
 const PING_SIZES = [0, 56, 1472];
@@ -112,10 +112,4 @@ async function interrupts(guest: VariantBench['guest']): Promise<Map<string, { k
       return [words.at(-1) ?? '', { kind: words[3] ?? '', count }];
     }),
   );
-}
-
-function checksumsGood(frame: Uint8Array): boolean {
-  const stack = new PacketStack();
-  stack.parse(frame, 0, frame.length);
-  return checksumsValid(frame, stack);
 }

@@ -1,7 +1,7 @@
 /** Frames of all sizes, and TCP with what the card does for it. */
 import { expect, it } from 'vitest';
-import { checksumsValid, PacketStack } from '../../../src/packets/index.ts';
 import { type Bench, type Check, carrier, driverCounters, INTERFACE, ping, until } from '../harness/bench.ts';
+import { checksumsGood } from '../harness/checksums.ts';
 import { FAR, GUEST, LARGEST_MTU } from '../harness/judged-nic.ts';
 
 /** Bytes ahead of a ping's payload: Ethernet, IPv4, ICMP. */
@@ -104,12 +104,6 @@ const carriesTcp: Check = async (bench) => {
 /** A shell command that sets the largest packet, for which the driver begins anew. */
 function setMtu(mtu: number): string {
   return `ip link set ${INTERFACE} mtu ${mtu} && ${until(carrier(true))}`;
-}
-
-function checksumsGood(frame: Uint8Array): boolean {
-  const stack = new PacketStack();
-  stack.parse(frame, 0, frame.length);
-  return checksumsValid(frame, stack);
 }
 
 /**

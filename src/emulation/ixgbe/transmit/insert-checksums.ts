@@ -1,5 +1,6 @@
 /** Checksums that the device puts into packets (datasheet rev 3.4, section 7.2.5). */
 import { TX_L4_SCTP, TX_L4_TCP, TX_L4_UDP } from '../../../datasheet/ixgbe/descriptors.ts';
+import { write16 } from '../../../packets/bytes.ts';
 import { sumBytes, udpChecksum } from '../../../packets/checksum.ts';
 import { crc32c } from '../crc32.ts';
 
@@ -22,7 +23,7 @@ export function bytesToChecksum(l4Type: number): number {
 
 /** Into the IPv4 header of `length` bytes at `at`. What software left in the field counts too: it should be 0. */
 export function insertIpChecksum(bytes: Uint8Array, at: number, length: number): void {
-  store16(bytes, at + IP_CHECKSUM, ~sumBytes(bytes, at, length));
+  write16(bytes, at + IP_CHECKSUM, ~sumBytes(bytes, at, length));
 }
 
 /**
@@ -37,16 +38,11 @@ export function insertTransportChecksum(bytes: Uint8Array, at: number, end: numb
     return;
   }
   const checksum = ~sumBytes(bytes, at, end - at) & 0xffff;
-  store16(bytes, field, l4Type === TX_L4_UDP ? udpChecksum(checksum) : checksum);
+  write16(bytes, field, l4Type === TX_L4_UDP ? udpChecksum(checksum) : checksum);
 }
 
 /** As legacy descriptors ask for it: over everything from `start` on, stored at `field`. */
 export function insertPlainChecksum(bytes: Uint8Array, start: number, end: number, field: number): void {
   if (field + 2 > end || start >= end) return;
-  store16(bytes, field, ~sumBytes(bytes, start, end - start));
-}
-
-export function store16(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = (value >>> 8) & 0xff;
-  bytes[at + 1] = value & 0xff;
+  write16(bytes, field, ~sumBytes(bytes, start, end - start));
 }

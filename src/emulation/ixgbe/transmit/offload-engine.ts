@@ -17,6 +17,7 @@ import {
 } from '../../../datasheet/ixgbe/descriptors.ts';
 import { ixgbe } from '../../../datasheet/ixgbe/index.ts';
 import { extract } from '../../../datasheet/registers.ts';
+import { write16 } from '../../../packets/bytes.ts';
 import { FrameCopier } from '../../wires/frame-copier.ts';
 import type { ModelContext } from '../context.ts';
 import {
@@ -25,7 +26,6 @@ import {
   insertIpChecksum,
   insertPlainChecksum,
   insertTransportChecksum,
-  store16,
 } from './insert-checksums.ts';
 import { adaptHeaders } from './segment-headers.ts';
 import type { TransmitContext } from './transmit-context.ts';
@@ -155,8 +155,8 @@ export class OffloadEngine {
     const legacy = (this.#command & TX_CMD_DEXT) === 0;
     const tag = legacy ? this.#status >>> TX_LEGACY_VLAN_SHIFT : this.#headers.vlan;
     bytes.copyWithin(TAG_OFFSET + TAG_BYTES, TAG_OFFSET, length);
-    store16(bytes, TAG_OFFSET, extract(DMATXCTL.bits.VT, this.#context.registers.get(DMATXCTL)));
-    store16(bytes, TAG_OFFSET + 2, tag);
+    write16(bytes, TAG_OFFSET, extract(DMATXCTL.bits.VT, this.#context.registers.get(DMATXCTL)));
+    write16(bytes, TAG_OFFSET + 2, tag);
     return length + TAG_BYTES;
   }
 }

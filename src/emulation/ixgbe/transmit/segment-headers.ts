@@ -1,7 +1,8 @@
 /** What changes in the headers from segment to segment of a large send (datasheet rev 3.4, section 7.2.4.7). */
 import { TX_L4_TCP } from '../../../datasheet/ixgbe/descriptors.ts';
+import { read16, write16 } from '../../../packets/bytes.ts';
 import { foldSum } from '../../../packets/checksum.ts';
-import { checksumOffset, store16 } from './insert-checksums.ts';
+import { checksumOffset } from './insert-checksums.ts';
 import type { TransmitContext } from './transmit-context.ts';
 
 const IPV4_TOTAL_LENGTH = 2;
@@ -28,24 +29,20 @@ export function adaptHeaders(bytes: Uint8Array, context: Readonly<TransmitContex
   const { index, payload } = segment;
   const length = context.l4Length + payload;
   if (context.isIpv4) {
-    store16(bytes, ip + IPV4_TOTAL_LENGTH, context.ipLength + length);
-    store16(bytes, ip + IPV4_IDENTIFICATION, load16(bytes, ip + IPV4_IDENTIFICATION) + index);
-  } else store16(bytes, ip + IPV6_PAYLOAD_LENGTH, context.ipLength - IPV6_HEADER + length);
+    write16(bytes, ip + IPV4_TOTAL_LENGTH, context.ipLength + length);
+    write16(bytes, ip + IPV4_IDENTIFICATION, read16(bytes, ip + IPV4_IDENTIFICATION) + index);
+  } else write16(bytes, ip + IPV6_PAYLOAD_LENGTH, context.ipLength - IPV6_HEADER + length);
   if (context.l4Type === TX_L4_TCP) adaptTcp(bytes, transport, index * context.mss, segment.flags);
-  else store16(bytes, transport + UDP_LENGTH, length);
+  else write16(bytes, transport + UDP_LENGTH, length);
   // Software's sum of the pseudo-header leaves the length out, as it differs from segment to segment.
   const field = transport + checksumOffset(context.l4Type);
-  store16(bytes, field, foldSum(load16(bytes, field) + length));
+  write16(bytes, field, foldSum(read16(bytes, field) + length));
 }
 
 function adaptTcp(bytes: Uint8Array, at: number, offset: number, flags: number): void {
-  const high = load16(bytes, at + TCP_SEQUENCE);
-  const sequence = ((high << 16) | load16(bytes, at + TCP_SEQUENCE + 2)) + offset;
-  store16(bytes, at + TCP_SEQUENCE, sequence >>> 16);
-  store16(bytes, at + TCP_SEQUENCE + 2, sequence);
-  store16(bytes, at + TCP_FLAGS, load16(bytes, at + TCP_FLAGS) & (~TCP_FLAG_BITS | flags));
-}
-
-function load16(bytes: Uint8Array, at: number): number {
-  return (bytes[at] << 8) | bytes[at + 1];
+  const high = read16(bytes, at + TCP_SEQUENCE);
+  const sequence = ((high << 16) | read16(bytes, at + TCP_SEQUENCE + 2)) + offset;
+  write16(bytes, at + TCP_SEQUENCE, sequence >>> 16);
+  write16(bytes, at + TCP_SEQUENCE + 2, sequence);
+  write16(bytes, at + TCP_FLAGS, read16(bytes, at + TCP_FLAGS) & (~TCP_FLAG_BITS | flags));
 }

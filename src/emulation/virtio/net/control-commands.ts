@@ -1,9 +1,9 @@
 /** What control commands do (virtio 1.2, section 5.1.6.5): each with its feature and the length of its data. */
 import type { FeatureName } from '../../../datasheet/virtio/features.ts';
 import { CONTROL, type ControlName } from '../../../datasheet/virtio/net.ts';
-import type { VirtioNetRule } from '../rules.ts';
 import { type FilterSwitch, type ReceiveFilter, SWITCHES } from './filter.ts';
 import { configureHash, configureRss, type RssTable } from './hash-commands.ts';
+import { type Refusal, refuse } from './refusal.ts';
 
 const MAC_BYTES = 6;
 const COUNT_BYTES = 4;
@@ -25,22 +25,12 @@ export interface ControlTarget {
   announced(): void;
 }
 
-/** Why a command was refused. */
-export interface Refusal {
-  readonly rule: VirtioNetRule;
-  readonly found: string;
-}
-
 interface ControlCommand {
   readonly name: ControlName;
   readonly feature: FeatureName;
   /** Bytes of data; undefined where they say so themselves. */
   readonly length: number | undefined;
   readonly run: (data: DataView, target: ControlTarget) => Refusal | undefined;
-}
-
-function refuse(rule: VirtioNetRule, found: string): Refusal {
-  return { rule, found };
 }
 
 function filterSwitch(name: ControlName, feature: FeatureName, which: FilterSwitch): ControlCommand {

@@ -4,7 +4,8 @@ import type { Chain } from '../chain.ts';
 import type { VirtioContext } from '../context.ts';
 import type { DeviceQueue } from '../device-queue.ts';
 import type { Negotiation } from '../negotiation.ts';
-import { type ControlTarget, controlCommand, type Refusal } from './control-commands.ts';
+import { type ControlTarget, controlCommand } from './control-commands.ts';
+import type { Refusal } from './refusal.ts';
 
 const HEADER_BYTES = 2;
 /** More than any command needs: tables of 64 addresses each. Longer ones are refused. */

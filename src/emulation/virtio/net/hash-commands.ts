@@ -1,7 +1,7 @@
 /** The commands that set hashes up (virtio 1.2, sections 5.1.6.5.6.4 and 5.1.6.5.7): what they say, and whether it is sound. */
-import type { VirtioNetRule } from '../rules.ts';
-import type { ControlTarget, Refusal } from './control-commands.ts';
+import type { ControlTarget } from './control-commands.ts';
 import { HASH_KEY_BYTES, HASH_TYPES } from './packet-hash.ts';
+import { type Refusal, refuse } from './refusal.ts';
 
 /** rss_max_indirection_table_length. */
 export const RSS_TABLE_ENTRIES = 128;
@@ -13,10 +13,6 @@ export interface RssTable {
   readonly entries: Uint16Array;
   /** For packets without a hash. */
   readonly unclassified: number;
-}
-
-function refuse(rule: VirtioNetRule, found: string): Refusal {
-  return { rule, found };
 }
 
 /** Types, room, and the key with its length in front. */

@@ -4,6 +4,7 @@
  * spread by some hash; or receive side scaling (5.1.6.5.7), by the driver's table.
  */
 import { HASH_REPORT_NONE } from '../../../datasheet/virtio/net.ts';
+import { read16 } from '../../../packets/bytes.ts';
 import type { RssTable } from './hash-commands.ts';
 import { PacketHash } from './packet-hash.ts';
 
@@ -68,11 +69,11 @@ export class Steering {
 function flowHash(bytes: Uint8Array, offset: number, length: number): number {
   const end = offset + length;
   let at = offset + 12;
-  if (word(bytes, at) === VLAN) at += 4;
-  const type = word(bytes, at);
+  if (read16(bytes, at) === VLAN) at += 4;
+  const type = read16(bytes, at);
   const ip = at + 2;
   if (type === IPV4 && ip + 20 <= end) {
-    const fragment = (word(bytes, ip + 6) & 0x3fff) !== 0;
+    const fragment = (read16(bytes, ip + 6) & 0x3fff) !== 0;
     const hash = mixAddresses(bytes, ip + 12, 4);
     return finish(hash, bytes, bytes[ip + 9], fragment ? end : ip + 4 * (bytes[ip] & 0x0f), end);
   }
@@ -86,18 +87,14 @@ function flowHash(bytes: Uint8Array, offset: number, length: number): number {
 function mixAddresses(bytes: Uint8Array, at: number, size: number): number {
   let hash = 0;
   for (let i = 0; i < size; i += 2) {
-    hash = (Math.imul(hash, 31) + word(bytes, at + i) + word(bytes, at + size + i)) | 0;
+    hash = (Math.imul(hash, 31) + read16(bytes, at + i) + read16(bytes, at + size + i)) | 0;
   }
   return hash;
 }
 
 function finish(hash: number, bytes: Uint8Array, protocol: number, ports: number, end: number): number {
   const hasPorts = (protocol === TCP || protocol === UDP) && ports + 4 <= end;
-  const mixed = hash ^ (hasPorts ? (word(bytes, ports) + word(bytes, ports + 2)) << 8 : 0) ^ protocol;
+  const mixed = hash ^ (hasPorts ? (read16(bytes, ports) + read16(bytes, ports + 2)) << 8 : 0) ^ protocol;
   const spread = Math.imul(mixed ^ (mixed >>> 15), 0x2c1b_3c6d);
   return (spread ^ (spread >>> 13)) >>> 0;
-}
-
-function word(bytes: Uint8Array, at: number): number {
-  return (bytes[at] << 8) | bytes[at + 1];
 }
