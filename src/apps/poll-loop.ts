@@ -41,7 +41,8 @@ export class PollLoop {
   readonly #interrupts: readonly RxInterrupt[];
   readonly #onWake: () => void;
   readonly #clock: Pick<LoopClock, 'time' | 'readTime'>;
-  #lastWork: number;
+  /** When there was work last, in an array, as V8 makes a new object of each number that a field is given. */
+  readonly #lastWork = new Float64Array(1);
   #idle = false;
   #asleep = false;
   /** An interrupt has come since they were armed. */
@@ -75,7 +76,7 @@ export class PollLoop {
     this.#interrupts = mode === 'busy' ? [] : interrupts;
     this.#onWake = onWake;
     this.#clock = clock;
-    this.#lastWork = this.#now();
+    this.#lastWork[0] = this.#now();
     for (const interrupt of this.#interrupts) {
       interrupt.handle(() => this.#wake());
       interrupt.keepAlive(true);
@@ -150,7 +151,7 @@ export class PollLoop {
     this.#asleep = false;
     this.#disarm();
     this.#idle = false;
-    this.#lastWork = this.#now();
+    this.#lastWork[0] = this.#now();
     this.#watch?.rested();
     this.#onWake();
   }
@@ -164,8 +165,8 @@ export class PollLoop {
       work += moved;
     }
     const now = this.#now();
-    if (work > 0) this.#lastWork = now;
-    this.#idle = work === 0 && now - this.#lastWork >= this.#idleAfter;
+    if (work > 0) this.#lastWork[0] = now;
+    this.#idle = work === 0 && now - this.#lastWork[0] >= this.#idleAfter;
     return work;
   }
 

@@ -33,6 +33,9 @@ export const WORDS = {
   mark: 12,
   sampledAt: 13,
   sampledCpu: 14,
+  /** Nor these: the gap before the last poll, and how long the thread was not on a CPU between the last two looks. */
+  gap: 15,
+  offCpu: 16,
 } as const;
 
 /** What made a gap long, as `longestCause`. */

@@ -39,45 +39,47 @@ export function watchedPoll(record: WatchRecord, clock: LoopClock): WatchedPoll 
 function makeWatchedPoll(record: WatchRecord, clock: LoopClock, constants: typeof CONSTANTS): WatchedPoll {
   const { words: $words, gaps: $gaps, bursts: $bursts } = record;
   const { time: $time, readTime, cpu: $cpu, readCpu } = clock;
-  const { polls, packets, last, longest, longestAt, longestCause, rests, rested } = constants;
-  const { waited, mark, sampledAt, sampledCpu, MOST_COUNTED, SAMPLE_NANOSECONDS } = constants;
+  const { polls, packets, last, longest, longestAt, longestCause, rests, rested, waited, gap, offCpu } = constants;
+  const { mark, sampledAt, sampledCpu, MOST_COUNTED, SAMPLE_NANOSECONDS } = constants;
   const { STEP, EVENT_LOOP, OFF_CPU, TURNED, RESTED, FIRST } = constants;
 
-  /** How long the thread was not on a CPU since the last call, and until `now`. */
-  const sample = (now: number): number => {
+  // These three pass times in words: a number that is no small integer would be an object where it goes from one to another.
+
+  const sample = (): void => {
     readCpu();
-    const offCpu = Math.max(0, now - $words[sampledAt] - ($cpu[0] - $words[sampledCpu]));
-    $words[sampledAt] = now;
-    $words[sampledCpu] = $cpu[0];
-    return offCpu;
+    const words = $words;
+    words[offCpu] = Math.max(0, words[last] - words[sampledAt] - ($cpu[0] - words[sampledCpu]));
+    words[sampledAt] = words[last];
+    words[sampledCpu] = $cpu[0];
   };
 
-  const noteRest = (gap: number, now: number): void => {
-    sample(now);
+  const noteRest = (): void => {
+    sample();
     $words[rests]++;
-    $words[rested] += gap;
+    $words[rested] += $words[gap];
   };
 
-  const noteGap = (gap: number, now: number): void => {
-    const marks = $words[mark];
-    $words[mark] = 0;
+  const noteGap = (): void => {
+    const words = $words;
+    const marks = words[mark] | 0;
+    words[mark] = 0;
     if ((marks & FIRST) !== 0) {
-      sample(now);
+      sample();
       return;
     }
     if ((marks & RESTED) !== 0) {
-      noteRest(gap, now);
+      noteRest();
       return;
     }
-    $gaps[bucket(gap)]++;
-    const isLongest = gap > $words[longest];
-    if (!isLongest && now - $words[sampledAt] < SAMPLE_NANOSECONDS) return;
-    const offCpu = sample(now);
-    $words[waited] += offCpu;
+    $gaps[bucket(words[gap])]++;
+    const isLongest = words[gap] > words[longest];
+    if (!isLongest && words[last] - words[sampledAt] < SAMPLE_NANOSECONDS) return;
+    sample();
+    words[waited] += words[offCpu];
     if (!isLongest) return;
-    $words[longest] = gap;
-    $words[longestAt] = now - gap;
-    $words[longestCause] = offCpu >= gap / 2 ? OFF_CPU : (marks & TURNED) !== 0 ? EVENT_LOOP : STEP;
+    words[longest] = words[gap];
+    words[longestAt] = words[last] - words[gap];
+    words[longestCause] = words[offCpu] >= words[gap] / 2 ? OFF_CPU : (marks & TURNED) !== 0 ? EVENT_LOOP : STEP;
   };
 
   const bucket = (value: number): number => {
@@ -92,11 +94,12 @@ function makeWatchedPoll(record: WatchRecord, clock: LoopClock, constants: typeo
     const time = $time;
     readTime();
     const now = time[0];
-    const gap = now - words[last];
+    const passed = now - words[last];
+    words[gap] = passed;
     words[last] = now;
     words[polls]++;
-    if (words[mark] !== 0 || gap > words[longest] || now - words[sampledAt] >= SAMPLE_NANOSECONDS) noteGap(gap, now);
-    else gaps[bucket(gap)]++;
+    if (words[mark] !== 0 || passed > words[longest] || now - words[sampledAt] >= SAMPLE_NANOSECONDS) noteGap();
+    else gaps[bucket(passed)]++;
   };
 
   const moved = (count: number): void => {
