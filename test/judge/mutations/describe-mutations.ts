@@ -1,0 +1,46 @@
+/** The judge is not tolerant: with one rule of the 82599 switched off at a time, its checks fail. One boot for a group of rules. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Bench, PATIENCE, setPatience } from '../harness/bench.ts';
+import { describeJudged } from '../harness/describe-judged.ts';
+import { beginAnew, isUp, tidy } from '../harness/restore.ts';
+import { hasLink, isProbed } from '../suites/bring-up.ts';
+import type { Mutations } from './index.ts';
+import type { Mutation } from './mutation.ts';
+
+/** Seconds for what a mutation prevents. */
+const IN_VAIN = 2;
+
+export function describeMutations(mutations: Mutations): void {
+  describeJudged('the judge', 'notices a card that is wrong', {}, (bench) => {
+    beforeAll(async () => {
+      await isProbed(bench);
+      await hasLink(bench);
+    });
+
+    for (const [part, ofPart] of Object.entries(mutations)) {
+      describe(part, () => {
+        for (const mutation of ofPart) {
+          it(`${mutation.name} (${mutation.section})`, () => isNoticed(bench, mutation));
+        }
+      });
+    }
+  });
+}
+
+/** With the rule off, each check that is to notice it fails; with the rule on again, it passes. */
+async function isNoticed(bench: Bench, { breaks, setup = false, saying, caughtBy }: Mutation): Promise<void> {
+  const mend = breaks(bench.nic());
+  try {
+    if (setup) await beginAnew(bench);
+    await setPatience(bench, IN_VAIN);
+    for (const check of caughtBy) {
+      await expect(check(bench), check.name).rejects.toThrow(saying);
+      await tidy(bench);
+    }
+  } finally {
+    mend();
+    await setPatience(bench, PATIENCE);
+    if (setup || !(await isUp(bench))) await beginAnew(bench);
+  }
+  for (const check of caughtBy) await check(bench);
+}
