@@ -22,7 +22,7 @@ const PATIENCE_FILE = '/run/patience';
 
 /** A shell command that waits for a command to succeed, and fails if that takes too long. */
 export function until(command: string): string {
-  const loop = `until ${command}; do :; done`.replaceAll("'", `'\\''`);
+  const loop = `until ${command}; do sleep 0.02; done`.replaceAll("'", `'\\''`);
   return `timeout $(cat ${PATIENCE_FILE} 2>/dev/null || echo ${PATIENCE}) sh -c '${loop}'`;
 }
 
@@ -43,10 +43,10 @@ export function carrier(up: boolean): string {
 
 /**
  * Runs a command that changes the card's registers, and waits until they have changed: writes are posted, and what reads
- * behind them comes behind them.
+ * behind them comes behind them. Resolves to what the command prints.
  */
-export async function change({ guest }: Bench, command: string): Promise<void> {
-  await guest().output(`${command} && head -c 64 /sys/class/net/${INTERFACE}/device/config >/dev/null`);
+export function change({ guest }: Bench, command: string): Promise<string> {
+  return guest().output(`${command} && head -c 64 /sys/class/net/${INTERFACE}/device/config >/dev/null`);
 }
 
 /** The interface's counters by name, as `ethtool -S` prints them: those of the driver and of the card. */

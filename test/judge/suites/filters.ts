@@ -140,7 +140,7 @@ export const closeToLeftVlans: Check = (bench) =>
     expect(await ear.heard(VLAN, OTHER_VLAN)).toEqual([]);
   });
 
-function joinVlan(bench: Bench): Promise<void> {
+function joinVlan(bench: Bench): Promise<string> {
   return change(
     bench,
     `modprobe 8021q && ip link add link ${INTERFACE} name vlan type vlan id ${VLAN} && ` +
@@ -149,7 +149,7 @@ function joinVlan(bench: Bench): Promise<void> {
   );
 }
 
-function leaveVlan(bench: Bench): Promise<void> {
+function leaveVlan(bench: Bench): Promise<string> {
   return change(bench, 'ip link del vlan');
 }
 

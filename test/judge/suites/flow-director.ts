@@ -1,6 +1,6 @@
 /** Flow Director: filters that a person makes, and those by which a connection follows the processor that it belongs to. */
 import { describe, expect, it } from 'vitest';
-import { type Bench, type Check, driverCounters, INTERFACE } from '../harness/bench.ts';
+import { type Bench, type Check, change, driverCounters, INTERFACE } from '../harness/bench.ts';
 import { type Flow, flow, flowKinds } from '../harness/flows.ts';
 import { FAR } from '../harness/judged-nic.ts';
 import { arrive, received, withPerfectFilters } from '../harness/queues.ts';
@@ -100,10 +100,10 @@ async function whereTo(bench: Bench, flows: readonly Flow[]): Promise<number[]> 
 }
 
 /** Adds a filter for UDP over IPv4; resolves to what removes it. */
-async function addFilter({ guest }: Bench, filter: string): Promise<() => Promise<string>> {
-  const report = await guest().output(`ethtool -U ${INTERFACE} flow-type udp4 ${filter}`);
+async function addFilter(bench: Bench, filter: string): Promise<() => Promise<string>> {
+  const report = await change(bench, `ethtool -U ${INTERFACE} flow-type udp4 ${filter}`);
   const id = /Added rule with ID (\d+)/.exec(report)?.[1];
-  return () => guest().output(`ethtool -U ${INTERFACE} delete ${id}`);
+  return () => change(bench, `ethtool -U ${INTERFACE} delete ${id}`);
 }
 
 function destinationPort({ frame }: Flow): number {

@@ -26,7 +26,7 @@ export function testModeration(bench: Bench): void {
 
 export const moderatesInterrupts: Check = async (bench) => {
   const { nic } = bench;
-  const moderate = (microseconds: number): Promise<void> =>
+  const moderate = (microseconds: number): Promise<string> =>
     change(bench, `ethtool -C ${INTERFACE} rx-usecs ${microseconds}`);
   const interval = (vector: number): number => UNIT * extract(EITR.bits.ITR_INTERVAL, nic().register(EITR, vector));
   await moderate(OFF);
