@@ -9,6 +9,7 @@ import { type Pair, portProgram, runsAs } from '../harness/ports.ts';
 import { checkSequence } from '../harness/recording.ts';
 import { numberedPackets } from '../harness/traffic.ts';
 import { QUICK } from '../pairs.ts';
+import { busMasters, expectNothingLeft } from './quiet.ts';
 import { suffix } from './traffic.ts';
 
 const FRAMES = 2000;
@@ -52,11 +53,6 @@ export function testForwarderEnds(
   ];
   const ends = ENDS.filter(([name]) => !QUICK || quick.includes(name));
 
-  const masters = async (): Promise<boolean[]> => {
-    const commands = await guest().output(addresses.map((address) => `setpci -s ${address} COMMAND`).join(' && '));
-    return commands.split('\n').map((word) => (Number.parseInt(word, 16) & 4) !== 0);
-  };
-
   /** Resolves once traffic passes, through whatever was started. */
   async function passes(running: Command): Promise<void> {
     const recording = await guest().cable(b).record({ from: 'guest', count: FRAMES, timeout: TIMEOUT });
@@ -65,19 +61,7 @@ export function testForwarderEnds(
       running.ended.then((end) => Promise.reject(JSON.stringify(end))),
     ]);
     expect(checkSequence(file).unique).toBeGreaterThan(0);
-    expect(await masters()).toEqual([true, true]);
-  }
-
-  /**
-   * `abrupt`: no code of the driver ran any more, so that queues are on while bus mastering is off, until the device is
-   * reset or opened again.
-   */
-  async function leavesNothing({ abrupt = false } = {}): Promise<void> {
-    const broken = guest().served.brokenRules();
-    expect(abrupt ? broken.filter((rule) => rule !== 'dma.bus-master:') : broken).toEqual([]);
-    expect((await guest().run('dmesg | grep "DMAR.*fault"')).stdout).toBe('');
-    const free = await guest().output("awk '/^HugePages_Free/ {print $2}' /proc/meminfo");
-    expect(free).toBe(String(guest().machine.hugePages));
+    expect(await busMasters(guest(), pair)).toEqual([true, true]);
   }
 
   // Each begins with devices as the one before has left them: what opens at once after each end, and forwards.
@@ -94,8 +78,8 @@ export function testForwarderEnds(
       await passes(running);
       running.kill(signal);
       expect((await running.ended).status).toBe(status);
-      expect(await masters()).toEqual([false, false]);
-      await leavesNothing();
+      expect(await busMasters(guest(), pair)).toEqual([false, false]);
+      await expectNothingLeft(guest());
     });
 
     it('by the end of its worker: DMA is off, while the process lives on', async () => {
@@ -103,10 +87,10 @@ export function testForwarderEnds(
       await passes(running);
       running.kill('USR2');
       await running.printed('terminated');
-      expect(await masters()).toEqual([false, false]);
+      expect(await busMasters(guest(), pair)).toEqual([false, false]);
       running.kill('KILL');
       await running.ended;
-      await leavesNothing({ abrupt: true });
+      await expectNothingLeft(guest(), { abrupt: true });
     });
 
     const outcome = path.survivesKill ? 'DMA is off' : 'DMA stays on, which nothing can prevent, until the next open';
@@ -115,8 +99,8 @@ export function testForwarderEnds(
       await passes(running);
       running.kill('KILL');
       expect((await running.ended).status).toBe(128 + 9);
-      expect(await masters()).toEqual(Array(2).fill(!path.survivesKill));
-      await leavesNothing({ abrupt: true });
+      expect(await busMasters(guest(), pair)).toEqual(Array(2).fill(!path.survivesKill));
+      await expectNothingLeft(guest(), { abrupt: true });
     });
 
     it('and the devices work as if nothing had been', async () => {
@@ -124,8 +108,8 @@ export function testForwarderEnds(
       await passes(running);
       running.kill('INT');
       expect((await running.ended).status).toBe(0);
-      expect(await masters()).toEqual([false, false]);
-      await leavesNothing({ abrupt: true });
+      expect(await busMasters(guest(), pair)).toEqual([false, false]);
+      await expectNothingLeft(guest(), { abrupt: true });
     });
   });
 }
