@@ -12,6 +12,7 @@ import { testReception } from './suites/reception.ts';
 import { testSpeed } from './suites/speed.ts';
 import { testTraffic } from './suites/traffic.ts';
 import { testVectors } from './suites/vectors.ts';
+import { testCores, testWorkers } from './suites/workers.ts';
 
 const path = ACCESS_PATHS.vfio;
 const [nic] = SERVED;
@@ -29,11 +30,13 @@ describeGuest('ixgbe with an IOMMU', { nics: SERVED, hugePages: HUGE_PAGES, ...p
     testInformation(guest, path, nic);
     testTraffic(guest, path, SERVED, 20_000);
     testVectors(guest, path, nic);
+    testWorkers(guest, path, nic);
     describe.skipIf(QUICK)('and', () => {
       testReopening(guest, path, nic);
       testReception(guest, path, nic);
       testJumbo(guest, path, SERVED);
       testAdaptive(guest, path, SERVED);
+      testCores(guest, path, SERVED);
       testSpeed(guest, path, { ixgbe: SERVED });
     });
   });

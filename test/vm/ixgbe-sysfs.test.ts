@@ -9,6 +9,7 @@ import { testForwarderEnds } from './suites/forwarder-ends.ts';
 import { testAdaptive } from './suites/modes.ts';
 import { testServedConfig } from './suites/served-config.ts';
 import { testForwarding, testTraffic } from './suites/traffic.ts';
+import { testWorkers } from './suites/workers.ts';
 
 const { sysfs, uio } = ACCESS_PATHS;
 const [nic] = SERVED;
@@ -29,6 +30,7 @@ describeGuest('ixgbe without an IOMMU', { nics: SERVED, hugePages: HUGE_PAGES },
         testTraffic(guest, path, SERVED, 20_000);
         if (path.interrupts) testAdaptive(guest, path, SERVED);
       }
+      testWorkers(guest, path, nic);
     });
 
     if (!QUICK) testForwarderEnds(guest, path, SERVED);

@@ -4,13 +4,14 @@ import { ACCESS_PATHS } from './harness/binding.ts';
 import { describeGuest } from './harness/describe-guest.ts';
 import { nicAddress } from './harness/nics.ts';
 import { portProgram, runsAs, takeOver } from './harness/ports.ts';
-import { chosen, HUGE_PAGES, PAIRS } from './pairs.ts';
+import { chosen, HUGE_PAGES, PAIRS, QUICK } from './pairs.ts';
 import { testBringUp, testTaking } from './suites/bringup.ts';
 import { testForwarderEnds } from './suites/forwarder-ends.ts';
 import { testChecksums, testJumbo } from './suites/frames.ts';
 import { testAdaptive, testMultiqueue } from './suites/modes.ts';
 import { testReception } from './suites/reception.ts';
 import { testTraffic } from './suites/traffic.ts';
+import { testCores, testWorkers } from './suites/workers.ts';
 
 const path = ACCESS_PATHS.vfio;
 const { legacy, transitional, modern, packed, multiqueue } = PAIRS;
@@ -31,6 +32,8 @@ describeGuest('virtio with an IOMMU', { nics: NICS, hugePages: HUGE_PAGES, ...pa
 
   testChecksums(guest, path, packed);
   testMultiqueue(guest, path, multiqueue);
+  testWorkers(guest, path, multiqueue[0]);
+  if (!QUICK) testCores(guest, path, multiqueue);
   testForwarderEnds(guest, path, modern);
 
   // QEMU lets neither have the feature: a legacy driver knows nothing of an IOMMU (virtio 1.2, section 6.1).

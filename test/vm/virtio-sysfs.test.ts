@@ -12,6 +12,7 @@ import { testReception } from './suites/reception.ts';
 import { testRss } from './suites/rss.ts';
 import { testSpeed } from './suites/speed.ts';
 import { testTraffic } from './suites/traffic.ts';
+import { testWorkers } from './suites/workers.ts';
 
 const { sysfs } = ACCESS_PATHS;
 const { legacy, modern, multiqueue } = PAIRS;
@@ -35,6 +36,7 @@ describeGuest('virtio through sysfs', { nics: NICS, hugePages: HUGE_PAGES }, (gu
     describe.each(Object.entries({ legacy, modern }))('%s', (_name, pair) => testJumbo(guest, sysfs, pair));
     testChecksums(guest, sysfs, legacy);
     testMultiqueue(guest, sysfs, multiqueue);
+    testWorkers(guest, sysfs, multiqueue[0]);
     testRss(guest, sysfs, HASHING);
     testForwarderEnds(guest, sysfs, legacy);
     testSpeed(guest, sysfs, Object.fromEntries(chosen(PAIRS, ['legacy'])));

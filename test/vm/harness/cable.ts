@@ -40,8 +40,8 @@ export interface Cable {
   record(options?: RecordingOptions): Promise<Recording>;
   /** Sends the frames of a capture file to the NIC; resolves when the far end holds those that the NIC has not taken yet. */
   send(file: string, pace?: Pace): Promise<void>;
-  /** Sends them for ever, and faster than the guest takes them. */
-  flood(file: string): Flood;
+  /** Sends them for ever, and faster than the guest takes them unless a rate is given. */
+  flood(file: string, pace?: Pick<Pace, 'framesPerSecond'>): Flood;
   /** Makes room for so many frames that wait for the guest, and for frames of so many bytes of payload. */
   hold(frames: number, mtu?: number): Promise<void>;
   /** Frames for the NIC that were dropped, as the guest did not fetch them in time. */

@@ -30,6 +30,7 @@ export function portProgram(path: AccessPath, body: string): string {
   return `
     import {
       allocateHugeMemory, DONE, forward, Forwarder, Generator, PacketBatch, PacketPool, PacketTemplate, poll,
+      runWorkers,
     } from ${built('index.js')};
     import { requireNicDriver } from ${built('drivers/nics.js')};
     import { openPciDevice } from ${built('pci/open-pci-device.js')};

@@ -43,8 +43,8 @@ export class ServedCable implements Cable, WireEnd {
     this.#sending.push(new Sending({ input: file, ...pace }));
   }
 
-  flood(file: string): Flood {
-    const sending = new Sending({ input: file, loops: 0 });
+  flood(file: string, pace: Pace = {}): Flood {
+    const sending = new Sending({ input: file, loops: 0, ...pace });
     this.#sending.push(sending);
     return {
       stop: async () => {

@@ -41,8 +41,9 @@ export class TapCable implements Cable {
     if (!/Failed packets:\s+0\b/.test(report)) throw new Error(`frames were not sent:\n${report}`);
   }
 
-  flood(file: string): Flood {
-    const replay = `exec tcpreplay --loop=0 --preload-pcap --quiet --intf1=${this.#tap} --pps=${FLOOD_RATE} ${file}`;
+  flood(file: string, { framesPerSecond = FLOOD_RATE }: Pace = {}): Flood {
+    const options = `--loop=0 --preload-pcap --quiet --intf1=${this.#tap} --pps=${framesPerSecond}`;
+    const replay = `exec tcpreplay ${options} ${file}`;
     const command = this.#host.start(`${replay} >/dev/null 2>&1`, { timeout: FLOOD_TIMEOUT });
     return {
       stop: async () => {
