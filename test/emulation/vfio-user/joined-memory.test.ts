@@ -1,12 +1,14 @@
 /** Memory that a client maps page by page, as QEMU does behind a guest's IOMMU: rings and buffers lie on several mappings. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
+import { ServedDevice } from '../../../src/emulation/vfio-user/index.ts';
 import { JoinedMemory } from '../../../src/emulation/vfio-user/joined-memory.ts';
+import { LoopbackWire } from '../../../src/emulation/wires/loopback.ts';
 import { addon } from '../../../src/native/addon.ts';
 import { DMA_READABLE, DMA_WRITABLE } from '../../../src/pci/vfio-user/payloads.ts';
 import { mappingsOf } from '../../support/process.ts';
 import { Lab, sharedMemory } from './lab.ts';
-import { RINGS_BYTES, ServedRings } from './served-rings.ts';
+import { RINGS_BYTES, ServedRings, TX_BUFFERS } from './served-rings.ts';
 
 const PAGE = 4096;
 const PAGES = Math.ceil(RINGS_BYTES / PAGE) + 1;
@@ -14,6 +16,7 @@ const ADDRESS = 0x1_0000_0000 - 2 * PAGE;
 /** Where the rings begin, so that this one lies on two pages; half of the buffers do, wherever they begin. */
 const RECEIVE_RING_ON_BORDER = PAGE - 128;
 const TRANSMIT_RING_ON_BORDER = PAGE - 128 - 0x800;
+const LAST_RECEIVED_ON_BORDER = 0x200;
 
 interface Page {
   readonly address: number;
@@ -193,6 +196,20 @@ describe('mappings that adjoin', () => {
     // It was sent, and came back, but nobody can be told.
     expect(lab.read32(0, ixgbe.TDH.at(0))).toBe(1);
     expect(lab.read32(0, ixgbe.RDH.at(0))).toBe(1);
+  });
+
+  it('may be behind a buffer that no frame fills, and of another kind', () => {
+    const scattered = new ScatteredPages();
+    const range = (address: number, length: number) => scattered.bytes.subarray(address - ADDRESS).subarray(0, length);
+    const device = ServedDevice.create('ixgbe', { mac: '02:00:00:00:00:0a', strict: true });
+    device.model.wire = new LoopbackWire();
+    const lab = new Lab({ device, memory: { range } });
+    // The last receive buffer ends on the first page of the transmit buffers, with bytes that only a jumbo frame would take.
+    const shared = (LAST_RECEIVED_ON_BORDER + TX_BUFFERS) >> 12;
+    scattered.map(lab, scattered.pages.slice(0, shared));
+    scattered.map(lab, scattered.pages.slice(shared), DMA_READABLE);
+    roundTrip(lab, scattered.start(lab, LAST_RECEIVED_ON_BORDER));
+    expect(device.model.violations.map(({ rule }) => rule)).not.toContain('rx.buffer-unmapped');
   });
 
   it('are joined up to a limit, beyond which the oldest is forgotten; of buffers, and apart from them of rings', () => {

@@ -18,7 +18,7 @@ const RING = 16;
 const BUFFER = 2048;
 const RX_BUFFERS = 0x1000;
 const TX_RING = 0x800;
-const TX_BUFFERS = RX_BUFFERS + RING * BUFFER;
+export const TX_BUFFERS = RX_BUFFERS + RING * BUFFER;
 /** Bytes of memory that the rings and their buffers take. */
 export const RINGS_BYTES = TX_BUFFERS + RING * BUFFER;
 

@@ -22,6 +22,7 @@ import { DmaTranslator } from '../../dma-translator.ts';
 import { fence } from '../../fence.ts';
 import type { ModelContext } from '../context.ts';
 import type { IxgbeFaults } from '../faults.ts';
+import { maximumFrame } from '../frame.ts';
 import { DescriptorRing } from '../ring.ts';
 import type { Traffic } from '../statistics.ts';
 import type { ReceiveReport } from './receive-report.ts';
@@ -144,8 +145,8 @@ export class ReceiveQueue {
     const { ring } = this;
     const { words, head } = ring;
     const at = ring.base + head * DESCRIPTOR_WORDS;
+    if (this.#strict) this.#inspect(at);
     const to = this.#buffers.translate(words[at + RX_READ_ADDRESS_LOW], words[at + RX_READ_ADDRESS_HIGH], length);
-    if (this.#strict) this.#inspect(at, to);
     // A write to an unmapped address is lost on its way, and the device does not learn of it.
     if (to >= 0) this.#buffers.region.copier.copy(bytes, from, to, length);
     else this.#context.dmaFaults++;
@@ -175,9 +176,12 @@ export class ReceiveQueue {
     if (wrong) images[2 * last + (legacy ? LEGACY_LENGTH : LENGTH)] = wrong.length & 0xffff;
   }
 
-  /** Strict mode: is the descriptor as it was given, and its whole buffer in reach? */
-  #inspect(at: number, translated: number): void {
-    const { judge } = this.#context;
+  /**
+   * Strict mode: is the descriptor as it was given, and in reach what the largest frame takes of its buffer? SRRCTL tells of
+   * whole KiB, so that a driver may well have mapped less.
+   */
+  #inspect(at: number): void {
+    const { judge, registers } = this.#context;
     const { ring } = this;
     const { words, queue, head } = ring;
     ring.verifyUnchanged(head);
@@ -185,9 +189,9 @@ export class ReceiveQueue {
     if (!this.#legacy && (words[at + RX_READ_HEADER_LOW] & RX_STATUS_DD) !== 0) {
       judge.record('rx.descriptor-done-set', { queue, found });
     }
-    const size = this.#bufferSize;
+    const size = Math.min(this.#bufferSize, maximumFrame(registers));
     const whole = this.#buffers.translate(words[at + RX_READ_ADDRESS_LOW], words[at + RX_READ_ADDRESS_HIGH], size);
-    if (whole < 0 || translated < 0) judge.record('rx.buffer-unmapped', { queue, found });
+    if (whole < 0) judge.record('rx.buffer-unmapped', { queue, found });
     else if (crossesPage(this.#buffers.region, whole, size)) judge.record('rx.buffer-crosses-page', { queue, found });
   }
 }
