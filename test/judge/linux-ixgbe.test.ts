@@ -1,8 +1,7 @@
 /** Linux's own, unmodified ixgbe driver finds an 82599 in its machine, which is ours. */
-import { expect, it } from 'vitest';
-import { kernelLog, WARNINGS } from './harness/bench.ts';
 import { describeJudged } from './harness/describe-judged.ts';
 import { testBringUp } from './suites/bring-up.ts';
+import { testEnding } from './suites/ending.ts';
 import { testFilters } from './suites/filters.ts';
 import { testFlowDirector } from './suites/flow-director.ts';
 import { testInterrupts } from './suites/interrupts.ts';
@@ -19,12 +18,8 @@ import { testSelfTest } from './suites/self-test.ts';
 import { testStatistics } from './suites/statistics.ts';
 import { testTraffic } from './suites/traffic.ts';
 
-/** What the kernel says when an emulated machine gets too little time, when there is nothing to say, and of any card. */
-const USUAL = /^$|hrtimer: interrupt took|clocksource|TSC|enabling UDP RSS/;
-
 // One machine and one NIC for all, in the order in which a person would try them.
 describeJudged('the emulated 82599', "under Linux's driver", {}, (bench) => {
-  const { nic } = bench;
   testRecording(bench);
   testBringUp(bench);
   testTraffic(bench);
@@ -41,14 +36,5 @@ describeJudged('the emulated 82599', "under Linux's driver", {}, (bench) => {
   testSelfTest(bench);
   testLink(bench);
   testReload(bench);
-
-  it('was driven by known registers alone, within its memory', () => {
-    expect([...nic().unknown]).toEqual([]);
-    expect(nic().device.model.dmaFaults).toBe(0);
-    expect(nic().log).toHaveLength(1);
-  });
-
-  it('gave the kernel nothing to warn of', async () => {
-    expect((await kernelLog(bench, WARNINGS)).split('\n').filter((line) => !USUAL.test(line))).toEqual([]);
-  });
+  testEnding(bench);
 });
