@@ -22,7 +22,7 @@ import { DONE, type PollMode, type PollOptions, type Step } from './poll.ts';
 const LOOK_MILLISECONDS = 0.1;
 const MOST_WORK = 1024;
 /** Each return to the event loop leaves garbage, and in a worker's hardly anybody waits. */
-const SLICE = isMainThread ? 1 : 10;
+const SLICE = isMainThread ? 1 : 20;
 /** After a nap. */
 const WORK_PER_NAP = 16;
 /** How long each mode polls in vain before it rests. Adaptive loops at high load must not sleep between two bursts. */

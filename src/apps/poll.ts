@@ -35,7 +35,7 @@ export interface PollOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called between slices, and every 20 ms while the loop sleeps; the loop ends when it returns true. */
   readonly until?: () => boolean;
-  /** How long to poll at a stretch before the event loop has its turn; default 1, in worker threads 10. */
+  /** How long to poll at a stretch before the event loop has its turn; default 1, in worker threads 20. */
   readonly sliceMilliseconds?: number;
   /**
    * How long to poll in vain before naps begin, or sleep; default 10 in mode 'busy', 0.2 in mode 'adaptive', 0 in mode

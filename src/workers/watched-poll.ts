@@ -59,7 +59,8 @@ function makeWatchedPoll(record: WatchRecord, clock: LoopClock, constants: typeo
     $words[rested] += $words[gap];
   };
 
-  const noteGap = (): void => {
+  /** `integer`: the gap as it is counted. */
+  const noteGap = (integer: number): void => {
     const words = $words;
     const marks = words[mark] | 0;
     words[mark] = 0;
@@ -71,7 +72,7 @@ function makeWatchedPoll(record: WatchRecord, clock: LoopClock, constants: typeo
       noteRest();
       return;
     }
-    $gaps[bucket(words[gap])]++;
+    $gaps[bucket(integer)]++;
     const isLongest = words[gap] > words[longest];
     if (!isLongest && words[last] - words[sampledAt] < SAMPLE_NANOSECONDS) return;
     sample();
@@ -82,8 +83,9 @@ function makeWatchedPoll(record: WatchRecord, clock: LoopClock, constants: typeo
     words[longestCause] = words[offCpu] >= words[gap] / 2 ? OFF_CPU : (marks & TURNED) !== 0 ? EVENT_LOOP : STEP;
   };
 
-  const bucket = (value: number): number => {
-    const integer = value < MOST_COUNTED ? value | 0 : MOST_COUNTED;
+  const counted = (value: number): number => (value < MOST_COUNTED ? value | 0 : MOST_COUNTED);
+
+  const bucket = (integer: number): number => {
     const shift = Math.max(0, 25 - Math.clz32(integer)) | 0;
     return ((shift << 6) + (integer >>> shift)) | 0;
   };
@@ -95,16 +97,17 @@ function makeWatchedPoll(record: WatchRecord, clock: LoopClock, constants: typeo
     readTime();
     const now = time[0];
     const passed = now - words[last];
+    const integer = counted(passed);
     words[gap] = passed;
     words[last] = now;
     words[polls]++;
-    if (words[mark] !== 0 || passed > words[longest] || now - words[sampledAt] >= SAMPLE_NANOSECONDS) noteGap();
-    else gaps[bucket(passed)]++;
+    if (words[mark] !== 0 || passed > words[longest] || now - words[sampledAt] >= SAMPLE_NANOSECONDS) noteGap(integer);
+    else gaps[bucket(integer)]++;
   };
 
   const moved = (count: number): void => {
     $words[packets] += count;
-    $bursts[bucket(count)]++;
+    $bursts[bucket(counted(count))]++;
   };
 
   return { begin, moved };

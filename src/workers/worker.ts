@@ -37,10 +37,11 @@ export interface WorkerPlan {
 
 const CONTROL_BYTES = 64;
 /**
- * V8 makes heaps smaller where hardly anything is allocated, as in a thread that polls: a collection of ten milliseconds and more,
- * some seconds after the start. The flag holds for all threads that begin after it was set, and so for the whole process.
+ * V8 makes heaps smaller where hardly anything is allocated, as in a thread that polls: by a collection of ten milliseconds and
+ * more some seconds after the start, and by room for new objects that is full again in seconds. These flags, with 16 MiB of room,
+ * hold for all threads that begin after they were set, and so for the whole process.
  */
-const KEEP_HEAP = '--no-memory-reducer';
+const V8_FLAGS = ['--no-memory-reducer', '--min-semi-space-size=16'];
 
 export class Worker {
   /** As in `WorkerContext`. */
@@ -142,7 +143,7 @@ export class Worker {
     const control = this.#control;
     const orders: ThreadOrders = { module, index, core, pool: share, rings, queues, data, control, watch: this.#watch };
     const options = { workerData: orders, execArgv: [], name: `worker ${index}` };
-    setFlagsFromString(KEEP_HEAP);
+    for (const flag of V8_FLAGS) setFlagsFromString(flag);
     return new Thread(programFile('thread.js', import.meta.url), options);
   }
 
