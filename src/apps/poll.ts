@@ -56,8 +56,8 @@ export interface PollOptions {
 const PEEP_MILLISECONDS = 20;
 
 /**
- * Repeats `step` until the signal is aborted, `until` is true or a step returns `DONE`. Rejects with what a step throws.
- * Nothing is allocated per step, and some hundred bytes per slice.
+ * Repeats `step` until the signal is aborted, `until` is true or a step returns `DONE`. Rejects with what a step throws, and with
+ * `ERR_NO_ADDON`: the addon reads the clock. Nothing is allocated per step, and some hundred bytes per slice.
  */
 export function poll(step: Step, options: PollOptions = {}): Promise<void> {
   const { signal, until } = options;

@@ -1,5 +1,4 @@
 /** One worker of a group, as the thread that made it sees it: its queues, its thread, and how that ended. */
-import { setFlagsFromString } from 'node:v8';
 import { Worker as Thread } from 'node:worker_threads';
 import type { QueueLoan } from '../drivers/lending/loan.ts';
 import type { NetDevice } from '../drivers/net-device.ts';
@@ -8,6 +7,7 @@ import type { SharedPool } from '../memory/shared-pool.ts';
 import { programFile } from '../program-file.ts';
 import { memberOf, type RingShares } from './rings.ts';
 import { END, FINISHED, RUNNING, STOP, type ThreadOrders } from './thread-protocol.ts';
+import { keepHeaps } from './v8-flags.ts';
 import { WatchReader } from './watch-reader.ts';
 import { createWatch, type WatchShare } from './watch-record.ts';
 
@@ -36,13 +36,6 @@ export interface WorkerPlan {
 }
 
 const CONTROL_BYTES = 64;
-/**
- * V8 makes heaps smaller where hardly anything is allocated, as in a thread that polls: by a collection of ten milliseconds and
- * more some seconds after the start, and by room for new objects that is full again in seconds. These flags, with 16 MiB of room,
- * hold for all threads that begin after they were set, and so for the whole process.
- */
-const V8_FLAGS = ['--no-memory-reducer', '--min-semi-space-size=16'];
-
 export class Worker {
   /** As in `WorkerContext`. */
   readonly index: number;
@@ -143,7 +136,7 @@ export class Worker {
     const control = this.#control;
     const orders: ThreadOrders = { module, index, core, pool: share, rings, queues, data, control, watch: this.#watch };
     const options = { workerData: orders, execArgv: [], name: `worker ${index}` };
-    for (const flag of V8_FLAGS) setFlagsFromString(flag);
+    keepHeaps();
     return new Thread(programFile('thread.js', import.meta.url), options);
   }
 

@@ -1,14 +1,11 @@
 /** A worker that sends back what its queue receives, with its index at the end of the source address; dies when told to. */
-// Not all of the package: each thread loads its modules anew.
-import { poll } from '../../../dist/apps/poll.js';
-import { bestPollMode, pollOptions } from '../../../dist/apps/poll-mode.js';
-import { PacketBatch } from '../../../dist/memory/packet-batch.js';
+import { bestPollMode, PacketBatch, poll, pollOptions } from '../../../dist/worker.js';
 
 /** Where a frame has the last byte of its source address. */
 const MARK = 11;
 
-/** `data.victim`: index of the worker that shall die with packets in its hands. `data.sleeps`: by index, whether its loop does. */
-export default async function echo({ index, ports, pool, data: { victim, sleeps }, signal }) {
+/** `data.victim`: index of the worker that shall die with packets in its hands. `data.wakes`: interrupts that woke loops, by index. */
+export default async function echo({ index, ports, pool, data: { victim, wakes }, signal }) {
   const [
     {
       rx: [rx],
@@ -25,7 +22,20 @@ export default async function echo({ index, ports, pool, data: { victim, sleeps 
     tx.transmit(batch);
     return moved;
   };
-  const mode = bestPollMode(ports);
-  sleeps[index] = mode === 'adaptive' ? 1 : 0;
-  await poll(step, { signal, ...pollOptions(ports, mode) });
+  const { mode, interrupts = [] } = pollOptions(ports, bestPollMode(ports));
+  const counted = interrupts.map((interrupt) => counting(interrupt, () => Atomics.add(wakes, index, 1)));
+  await poll(step, { signal, mode, interrupts: counted });
+}
+
+/** The interrupt; `count` is called each time that it comes. */
+function counting(interrupt, count) {
+  const handle = (handler) => {
+    if (!handler) return interrupt.handle(undefined);
+    interrupt.handle(() => {
+      count();
+      handler();
+    });
+  };
+  const [arm, disarm] = [() => interrupt.arm(), () => interrupt.disarm()];
+  return { arm, disarm, handle, keepAlive: (enabled) => interrupt.keepAlive(enabled) };
 }

@@ -49,29 +49,32 @@ const program = (path: AccessPath, nic: Nic): string =>
     const shared = (words) => new Int32Array(new SharedArrayBuffer(4 * words));
     const pagesBefore = hugePages();
     const port = await openPort('${nicAddress(nic)}', { rxQueues: ${WORKERS}, txQueues: ${WORKERS} });
-    const data = { victim: shared(1).fill(${NOBODY}), sleeps: shared(${WORKERS}) };
+    const data = { victim: shared(1).fill(${NOBODY}), wakes: shared(${WORKERS}) };
+    const slept = () => [...data.wakes].map((wakes) => wakes > 0);
     const cores = [...Array(${WORKERS}).keys()];
     const module = new URL('file://${PROJECT}/test/vm/programs/echo-worker.js');
     const group = await runWorkers([port], { cores, packetsPerWorker: 2048, data }, module);
     const told = ({ worker, state, error, recovered }) => ({ worker, state, reason: error?.message, recovered });
     group.on('died', (end) => {
       data.victim[0] = ${NOBODY};
+      data.wakes.fill(0);
       print(told(end));
     });
     const steps = [
-      () => print({ ...port.statistics(), sleeps: [...data.sleeps] }),
+      () => print({ ...port.statistics(), slept: slept() }),
       () => Atomics.store(data.victim, 0, ${VICTIM}),
       async () => {
         await group.restart(${VICTIM});
         console.log('restarted');
       },
       async () => {
+        const sleptAgain = slept();
         const terminated = told(await group.workers[${SURVIVOR}].terminate());
         const ends = (await group.stop()).map(({ state }) => state);
         const { pool } = group;
         const missing = pool.capacity - pool.available();
         port.close();
-        print({ terminated, ends, missing, keptPages: pagesBefore - hugePages() });
+        print({ sleptAgain, terminated, ends, missing, keptPages: pagesBefore - hugePages() });
         console.log('closed');
       },
     ];
@@ -114,6 +117,7 @@ export function testWorkers(guest: () => Guest, path: AccessPath, nic: Nic): voi
     let running: Command;
     let stream: Flood | undefined;
     let packets = '';
+    const sleeps = path.interrupts === 'msix';
 
     beforeAll(async () => {
       await holdFrames(guest(), [nic], WAITING_FRAMES);
@@ -141,13 +145,12 @@ export function testWorkers(guest: () => Guest, path: AccessPath, nic: Nic): voi
       expect([...passage.owners.values()].filter((who) => who.size !== 1)).toEqual([]);
       expect(everybody(passage)).toEqual([SURVIVOR, VICTIM]);
       running.kill('USR2');
-      const sleeps = path.interrupts === 'msix' ? 1 : 0;
-      expect(lastPrinted(await running.printed('sleeps'))).toMatchObject({
+      expect(lastPrinted(await running.printed('slept'))).toMatchObject({
         rxPackets: FRAMES,
         txPackets: FRAMES,
         rxDropped: 0,
         txDropped: 0,
-        sleeps: Array(WORKERS).fill(sleeps),
+        slept: Array(WORKERS).fill(sleeps),
       });
       expect(await enabledPairs(guest(), nic, WORKERS)).toEqual(Array(WORKERS).fill([true, true]));
     });
@@ -192,6 +195,7 @@ export function testWorkers(guest: () => Guest, path: AccessPath, nic: Nic): voi
       const { status, stdout, stderr } = await running.ended;
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       expect(JSON.parse(stdout.trimEnd().split('\n').at(-2) ?? '')).toEqual({
+        sleptAgain: Array(WORKERS).fill(sleeps),
         terminated: { worker: SURVIVOR, state: 'died', reason: 'it was terminated', recovered: expect.any(Number) },
         ends: ['died', 'ended'],
         missing: 0,
