@@ -73,8 +73,10 @@ export class MessageMemory {
   /** The bytes `address … address+length-1`, which are within `range`; undefined if the client does not deliver them. */
   find(address: number, length: number, range: MessageRange): DmaRegion | undefined {
     if (length > LONGEST || this.#passingBytes > MAXIMUM_BYTES) return undefined;
-    const windows = [...this.#kept, ...this.#passing];
-    const known = windows.find(({ region }) => contains(region.address, region.size, address, length));
+    // Writable bytes may also be in a window whose other pages are not, so that nothing of that is written back.
+    const known = [...this.#kept, ...this.#passing].find(
+      ({ region, writable }) => (writable || !range.writable) && contains(region.address, region.size, address, length),
+    );
     if (known) return known.region;
     // Pages that were fetched before may be among those that come now.
     this.#writeBackAll();

@@ -17,6 +17,8 @@ const ADDRESS = 0x1_0000_0000 - 2 * PAGE;
 const RECEIVE_RING_ON_BORDER = PAGE - 128;
 const TRANSMIT_RING_ON_BORDER = PAGE - 128 - 0x800;
 const LAST_RECEIVED_ON_BORDER = 0x200;
+/** So that only the first 512 bytes of the last receive buffer are ahead of the page where transmit buffers begin. */
+const LAST_RECEIVED_MOSTLY_BEHIND = 0x600;
 
 interface Page {
   readonly address: number;
@@ -58,13 +60,13 @@ class ScatteredPages {
 describe('mappings that adjoin', () => {
   const frame = Uint8Array.from({ length: 1500 }, (_, i) => (i * 7) & 0xff);
   /** Sends frames around, through a wire that returns them. */
-  const roundTrip = (lab: Lab, rings: ServedRings): void => {
+  const roundTrip = (lab: Lab, rings: ServedRings, length = frame.length): void => {
     const faults = lab.device.model.dmaFaults;
     for (let i = 0; i < 20; i++) {
       frame[20] = i;
-      rings.transmit(frame);
+      rings.transmit(frame.subarray(0, length));
       lab.run();
-      expect(rings.receive()).toEqual(frame);
+      expect(rings.receive()).toEqual(frame.subarray(0, length));
     }
     expect(lab.device.model.dmaFaults).toBe(faults);
   };
@@ -210,6 +212,22 @@ describe('mappings that adjoin', () => {
     scattered.map(lab, scattered.pages.slice(shared), DMA_READABLE);
     roundTrip(lab, scattered.start(lab, LAST_RECEIVED_ON_BORDER));
     expect(device.model.violations.map(({ rule }) => rule)).not.toContain('rx.buffer-unmapped');
+  });
+
+  it.each([
+    ['mapped', true],
+    ['fetched by messages', false],
+  ])('take frames where they are %s, although the rest of the buffer may only be read', (_, withDescriptors) => {
+    const scattered = new ScatteredPages();
+    const range = (address: number, length: number) => scattered.bytes.subarray(address - ADDRESS).subarray(0, length);
+    const device = ServedDevice.create('ixgbe', { mac: '02:00:00:00:00:0a', strict: true });
+    device.model.wire = new LoopbackWire();
+    const lab = new Lab({ device, memory: { range } });
+    const shared = (LAST_RECEIVED_MOSTLY_BEHIND + TX_BUFFERS) >> 12;
+    if (withDescriptors) scattered.map(lab, scattered.pages.slice(0, shared));
+    else for (const { address } of scattered.pages.slice(0, shared)) lab.map(address, PAGE);
+    scattered.map(lab, scattered.pages.slice(shared), DMA_READABLE);
+    roundTrip(lab, scattered.start(lab, LAST_RECEIVED_MOSTLY_BEHIND), 300);
   });
 
   it('are joined up to a limit, beyond which the oldest is forgotten; of buffers, and apart from them of rings', () => {

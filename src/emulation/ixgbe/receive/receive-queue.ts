@@ -47,6 +47,8 @@ export class ReceiveQueue {
   readonly #context: ModelContext;
   readonly #traffic: Traffic;
   readonly #buffers: DmaTranslator;
+  /** Apart from that of the frames: to inspect a whole buffer must not change where its first bytes are found. */
+  readonly #inspected: DmaTranslator;
   readonly #faults: IxgbeFaults;
   readonly #strict: boolean;
   #bufferSize = 2 * KIBIBYTE;
@@ -67,6 +69,7 @@ export class ReceiveQueue {
     this.#faults = context.faults;
     this.#strict = context.judge.strict;
     this.#buffers = new DmaTranslator(context.regions);
+    this.#inspected = new DmaTranslator(context.regions);
     this.ring = new DescriptorRing(context, 'rx', queue);
   }
 
@@ -190,9 +193,9 @@ export class ReceiveQueue {
       judge.record('rx.descriptor-done-set', { queue, found });
     }
     const size = Math.min(this.#bufferSize, maximumFrame(registers));
-    const whole = this.#buffers.translate(words[at + RX_READ_ADDRESS_LOW], words[at + RX_READ_ADDRESS_HIGH], size);
+    const whole = this.#inspected.translate(words[at + RX_READ_ADDRESS_LOW], words[at + RX_READ_ADDRESS_HIGH], size);
     if (whole < 0) judge.record('rx.buffer-unmapped', { queue, found });
-    else if (crossesPage(this.#buffers.region, whole, size)) judge.record('rx.buffer-crosses-page', { queue, found });
+    else if (crossesPage(this.#inspected.region, whole, size)) judge.record('rx.buffer-crosses-page', { queue, found });
   }
 }
 
