@@ -3,6 +3,7 @@
  * with devices on it has its own table over the same memory.
  */
 import { addressHigh, addressLow } from '../memory/dma-memory.ts';
+import { countUpTo } from './address-order.ts';
 import { FrameCopier } from './wires/frame-copier.ts';
 
 /** Memory at a device address. A region whose memory was taken away has size 0, so that cached translations miss. */
@@ -49,16 +50,17 @@ export class DmaRegions {
    * of date.
    */
   renew: (region?: DmaRegion) => void = () => {};
+  /** In order of their addresses. One may go on where the next begins already, but not beyond that one. */
   readonly #regions: DmaRegion[] = [];
 
   add(address: number, memory: ArrayBuffer | SharedArrayBuffer, size: number, pageSize: number): void {
-    this.#regions.push(dmaRegion(address, memory, size, pageSize));
+    this.#regions.splice(countUpTo(this.#regions, address), 0, dmaRegion(address, memory, size, pageSize));
   }
 
   /** Removes the region that begins at `address`; false if there is none. */
   remove(address: number): boolean {
-    const index = this.#regions.findIndex((candidate) => candidate.address === address);
-    if (index < 0) return false;
+    const index = countUpTo(this.#regions, address) - 1;
+    if (this.#regions[index]?.address !== address) return false;
     this.#regions[index].size = 0;
     this.#regions.splice(index, 1);
     return true;
@@ -67,10 +69,10 @@ export class DmaRegions {
   /** The region that holds all of `address … address+length-1`, or undefined. */
   find(address: number, length: number): DmaRegion | undefined {
     const regions = this.#regions;
-    for (let i = 0; i < regions.length; i++) {
+    const last = countUpTo(regions, address) - 1;
+    for (let i = last; i >= 0 && i >= last - 1; i--) {
       const candidate = regions[i];
-      const offset = address - candidate.address;
-      if (offset >= 0 && offset + length <= candidate.size) return candidate;
+      if (address - candidate.address + length <= candidate.size) return candidate;
     }
     return this.elsewhere(address, length);
   }

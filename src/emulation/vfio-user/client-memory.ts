@@ -1,9 +1,10 @@
 /** The memory that a client lets the device reach: mapped where it came with a descriptor, else fetched by messages. */
 import { fstatSync } from 'node:fs';
 import { errorMessage, systemErrorCode } from '../../errors.ts';
-import { addon } from '../../native/addon.ts';
 import { DMA_WRITABLE } from '../../pci/vfio-user/payloads.ts';
+import { countUpTo } from '../address-order.ts';
 import type { DmaRegion, DmaRegions } from '../dma-regions.ts';
+import { mapFile, unmap } from './client-mappings.ts';
 import { JoinedMemory } from './joined-memory.ts';
 import { type MemoryMessages, MessageMemory, type MessageRange } from './message-memory.ts';
 import { Refusal } from './refusal.ts';
@@ -34,7 +35,8 @@ const PAGE = 4096;
 const LONGEST = OVERLAP - 2 * PAGE;
 const NO_BORDER = 2 ** 31;
 const LARGEST_ADDRESS = 2 ** 52;
-const MAXIMUM_MAPPINGS = 4096;
+/** As many as the kernel's VFIO allows unless told otherwise. */
+const MAXIMUM_MAPPINGS = 2 ** 16;
 /** Bytes that one client may have mapped. Each chunk takes milliseconds, in which nobody is served; files may be mere holes. */
 const MAXIMUM_MAPPED = 2 ** 38;
 
@@ -42,7 +44,10 @@ export class ClientMemory {
   readonly #regions: DmaRegions;
   readonly #joined = new JoinedMemory();
   readonly #unmapped: MessageMemory;
-  readonly #mapped = new Map<number, Mapped>();
+  /** In order of their addresses; none overlaps another. */
+  readonly #mapped: Mapped[] = [];
+  /** Bytes of those that are mapped memory. */
+  #mappedBytes = 0;
 
   /** Fills `regions`, which are the device's. */
   constructor(regions: DmaRegions, messages: MemoryMessages) {
@@ -54,15 +59,15 @@ export class ClientMemory {
 
   /** `descriptor`, if any, stays the caller's to close. Throws `Refusal`. */
   map(mapping: ClientMapping, descriptor: number | undefined): void {
-    this.#check(mapping);
     const { address, size, flags } = mapping;
     const writable = (flags & DMA_WRITABLE) !== 0;
     // What the device must not write cannot be mapped: JavaScript knows no read-only memory.
     const mappable = descriptor !== undefined && writable;
-    if (mappable) this.#checkRoom(mapping);
+    this.#check(mapping, mappable);
     const chunks = mappable ? mapChunks(mapping, descriptor) : new Map();
     for (const [at, memory] of chunks) this.#regions.add(at, memory, memory.byteLength, NO_BORDER);
-    this.#mapped.set(address, { address, size, writable, chunks });
+    if (chunks.size > 0) this.#mappedBytes += size;
+    this.#mapped.splice(countUpTo(this.#mapped, address), 0, { address, size, writable, chunks });
   }
 
   /**
@@ -71,22 +76,21 @@ export class ClientMemory {
    */
   unmap(address: number, size: number): void {
     const end = address + size;
-    const met = [...this.#mapped.values()].filter(
-      (other) => address < other.address + other.size && other.address < end,
-    );
-    const cut = met.find((other) => other.address < address || other.address + other.size > end);
+    const { first, count } = this.#met(address, end);
+    const met = this.#mapped.slice(first, first + count);
+    const cut = met.find((other) => other.address < address || endOf(other) > end);
     if (cut) {
       throw new Refusal(
         'EINVAL',
         `DMA_UNMAP of ${size} bytes at 0x${address.toString(16)}: would cut ${cut.size} at 0x${cut.address.toString(16)}`,
       );
     }
-    for (const mapped of met) this.#release(mapped);
+    this.#release(first, count);
   }
 
   /** Takes everything back. */
   clear(): void {
-    for (const mapped of this.#mapped.values()) this.#release(mapped);
+    this.#release(0, this.#mapped.length);
     this.forget();
   }
 
@@ -98,7 +102,11 @@ export class ClientMemory {
 
   /** Lets the device work; what it has changed is in the client's memory afterwards. */
   burst<Result>(work: () => Result): Result {
-    return this.#unmapped.burst(work);
+    try {
+      return this.#unmapped.burst(work);
+    } finally {
+      this.#joined.trim();
+    }
   }
 
   /** What no chunk holds: it is joined of several, or fetched. Rings are looked up when they are set up, ahead of bursts. */
@@ -116,64 +124,69 @@ export class ClientMemory {
 
   /** The mappings on which these bytes lie, in order; none if one is missing. */
   #adjoining(address: number, length: number): Mapped[] {
-    const found: Mapped[] = [];
-    if (length > LONGEST) return found;
-    for (let next = this.#mappedAt(address); next; next = this.#mapped.get(endOf(next))) {
-      found.push(next);
-      if (endOf(next) >= address + length) return found;
+    if (length > LONGEST) return [];
+    const mapped = this.#mapped;
+    const first = Math.max(countUpTo(mapped, address) - 1, 0);
+    for (let next = address, i = first; i < mapped.length; i++) {
+      if (mapped[i].address > next || endOf(mapped[i]) <= next) break;
+      next = endOf(mapped[i]);
+      if (next >= address + length) return mapped.slice(first, i + 1);
     }
     return [];
   }
 
-  #mappedAt(address: number): Mapped | undefined {
-    for (const mapped of this.#mapped.values()) if (address >= mapped.address && address < endOf(mapped)) return mapped;
-    return undefined;
+  /** The mappings that have a part of `address … end-1`: the index of the first one, and how many there are. */
+  #met(address: number, end: number): { first: number; count: number } {
+    const mapped = this.#mapped;
+    const before = countUpTo(mapped, address) - 1;
+    const first = before >= 0 && endOf(mapped[before]) > address ? before : before + 1;
+    return { first, count: Math.max(countUpTo(mapped, end - 1) - first, 0) };
   }
 
-  #release({ address, size, chunks }: Mapped): void {
-    this.#mapped.delete(address);
+  #release(first: number, count: number): void {
+    const gone = this.#mapped.splice(first, count);
+    if (gone.length === 0) return;
+    const [{ address }] = gone;
+    const size = endOf(gone[gone.length - 1]) - address;
     this.#joined.remove(address, size);
     this.#unmapped.remove(address, size);
-    for (const [at, memory] of chunks) {
-      this.#regions.remove(at);
-      addon().munmap(memory);
+    // From the end, where removing moves the fewest others.
+    for (const { chunks, size } of gone.reverse()) {
+      if (chunks.size > 0) this.#mappedBytes -= size;
+      for (const [at, memory] of chunks) {
+        this.#regions.remove(at);
+        unmap(memory);
+      }
     }
   }
 
-  #checkRoom(mapping: ClientMapping): void {
-    let left = MAXIMUM_MAPPED;
-    for (const { size, chunks } of this.#mapped.values()) if (chunks.size > 0) left -= size;
-    if (mapping.size <= left) return;
-    throw new Refusal(
-      'ENOSPC',
-      `${describe(mapping)}: ${left} of ${MAXIMUM_MAPPED} are left for memory that is mapped`,
-    );
-  }
-
-  #check({ address, size }: ClientMapping): void {
-    const where = describe({ address, size });
+  #check(mapping: ClientMapping, mappable: boolean): void {
+    const { address, size } = mapping;
+    const where = describe(mapping);
     if (size === 0 || address + size > LARGEST_ADDRESS) throw new Refusal('EINVAL', `${where}: out of range`);
-    if (this.#mapped.size >= MAXIMUM_MAPPINGS) throw new Refusal('ENOSPC', `${where}: ${MAXIMUM_MAPPINGS} are there`);
-    for (const other of this.#mapped.values()) {
-      if (address < other.address + other.size && other.address < address + size) {
-        throw new Refusal('EEXIST', `${where}: something is mapped there already`);
-      }
+    if (this.#mapped.length >= MAXIMUM_MAPPINGS) throw new Refusal('ENOSPC', `${where}: ${MAXIMUM_MAPPINGS} are there`);
+    if (this.#met(address, address + size).count > 0) {
+      throw new Refusal('EEXIST', `${where}: something is mapped there already`);
+    }
+    const left = MAXIMUM_MAPPED - this.#mappedBytes;
+    if (mappable && size > left) {
+      throw new Refusal('ENOSPC', `${where}: ${left} of ${MAXIMUM_MAPPED} are left for memory that is mapped`);
     }
   }
 }
 
 /** Throws `Refusal`, with nothing mapped. None if the file may only be read. */
 function mapChunks({ address, size, offset }: ClientMapping, descriptor: number): Map<number, ArrayBuffer> {
-  const { MAP_SHARED } = addon().constants;
   const chunks = new Map<number, ArrayBuffer>();
   try {
     if (!fstatSync(descriptor).isFile()) throw new Error('memory must be that of a file (memfd, shm, hugetlbfs)');
     for (let at = 0; at < size; at += CHUNK) {
       const length = Math.min(size - at, CHUNK + OVERLAP);
-      chunks.set(address + at, addon().mmap(descriptor, length, offset + at, MAP_SHARED));
+      chunks.set(address + at, mapFile(descriptor, length, offset + at));
     }
   } catch (error) {
-    for (const memory of chunks.values()) addon().munmap(memory);
+    for (const memory of chunks.values()) unmap(memory);
+    if (error instanceof Refusal) throw error;
     if (systemErrorCode(error) === 'EACCES') return new Map();
     throw new Refusal('EINVAL', `${describe({ address, size })}: ${errorMessage(error)}`);
   }

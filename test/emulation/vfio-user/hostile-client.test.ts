@@ -18,6 +18,7 @@ import { COMMAND } from '../../../src/pci/vfio-user/protocol.ts';
 import { mappingsOf, openDescriptors } from '../../support/process.ts';
 import { eventfd, Lab, openServerEnd, servedIxgbe, servedVirtio, sharedMemory } from './lab.ts';
 import { askingForDoorbells, encodeWriteMulti, greeting, message } from './messages.ts';
+import { startVirtio } from './virtio-writes.ts';
 
 const native = addon();
 const NOTHING = new Uint8Array(0);
@@ -62,6 +63,10 @@ describe('any client', () => {
       { offset: ixgbe.RXCTRL.at(0), region: 0, data: new Uint8Array([1, 0, 0, 0]) },
     ];
   };
+
+  /** The same for a virtio-net device's ring, its control queue's too. */
+  const virtioRingOnBorder = () =>
+    startVirtio({ queue: random.below(3), size: pick([32, 64, 256]), address: BORDER - 128 * random.below(8) });
 
   const payloads: readonly (readonly [command: number, payload: () => Uint8Array])[] = [
     [COMMAND.VERSION, () => pick([greeting, askingForDoorbells])],
@@ -110,6 +115,7 @@ describe('any client', () => {
     ],
     [COMMAND.WRITE_MULTI, () => encodeWriteMulti([{ offset: 4 * random.below(0x8000), region: 0, data: bytes(8) }])],
     [COMMAND.WRITE_MULTI, () => encodeWriteMulti(ringOnBorder())],
+    [COMMAND.WRITE_MULTI, () => encodeWriteMulti(virtioRingOnBorder())],
     [COMMAND.DMA_READ, () => dmaAccess.encode({ address: address(), count: number() })],
     [COMMAND.RESET, () => NOTHING],
     [200, () => bytes(64)],
@@ -129,11 +135,11 @@ describe('any client', () => {
   };
 
   it.each([
-    ['100,000 messages at an 82599', servedIxgbe, 100_000, [0x86, 0x80], 100],
-    ['40,000 messages at a virtio-net device', servedVirtio, 40_000, [0xf4, 0x1a], 0],
+    ['100,000 messages at an 82599', servedIxgbe, 100_000, [0x86, 0x80]],
+    ['40,000 messages at a virtio-net device', servedVirtio, 40_000, [0xf4, 0x1a]],
   ])(
     'gets nowhere with %s',
-    (_, serve, messages, identity, leastJoins) => {
+    (_, serve, messages, identity) => {
       const join = vi.spyOn(native, 'joinMappings');
       onTestFinished(() => join.mockRestore());
       const device = serve();
@@ -181,7 +187,7 @@ describe('any client', () => {
       expect([openDescriptors(), mappingsOf('memfd:')]).toEqual(before);
       expect(connections).toBeGreaterThan(400);
       expect(rung).toBeGreaterThan(100);
-      expect(join.mock.calls.length).toBeGreaterThanOrEqual(leastJoins);
+      expect(join.mock.calls.length).toBeGreaterThan(50);
       expect(reasons.size).toBeGreaterThan(20);
       expect(resident() - memory).toBeLessThan(64);
       const lab = new Lab({ device });
