@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { JUDGED, JudgedNic } from '../../test/judge/harness/judged-nic.ts';
+import { JudgedNic } from '../../test/judge/harness/judged-nic.ts';
 import { recordLinux } from '../../test/judge/harness/recorded-run.ts';
 import { Guest } from '../../test/vm/harness/guest.ts';
 import { missingFor } from '../../test/vm/harness/missing.ts';
@@ -18,12 +18,11 @@ const RECORDED = join(PROJECT, 'scripts/linux-ixgbe/recorded.json');
 const PAGE = join(PROJECT, 'docs/linux-ixgbe.md');
 
 async function record(): Promise<Recorded> {
-  const machine = { nics: [], served: [JUDGED] };
-  const missing = missingFor(machine);
+  const missing = missingFor({ nics: [], served: [] });
   if (missing !== undefined) throw new Error(missing);
   const nic = await JudgedNic.start();
   try {
-    const guest = await Guest.boot(machine);
+    const guest = await Guest.boot({ nics: [], served: [nic.attached] });
     try {
       return condenseRecording(await recordLinux({ guest: () => guest, nic: () => nic }));
     } finally {

@@ -5,7 +5,7 @@ import { haveTap } from '../../support/tap.ts';
 import { describeGuest } from '../../vm/harness/describe-guest.ts';
 import type { Machine } from '../../vm/harness/machine.ts';
 import type { Bench } from './bench.ts';
-import { JUDGED, JudgedNic } from './judged-nic.ts';
+import { JUDGED_SLOT, JudgedNic } from './judged-nic.ts';
 
 /**
  * Serves the NIC to a machine, which has what `machine` says besides, for the tests that `define` declares in a group `name`
@@ -19,6 +19,13 @@ export function describeJudged(
 ): void {
   describe.runIf(haveTap)(subject, () => {
     const nic = duringTests('the NIC', () => JudgedNic.start());
-    describeGuest(name, { nics: [], served: [JUDGED], ...machine }, (guest) => define({ guest, nic }));
+    const judged = {
+      slot: JUDGED_SLOT,
+      // It is there when the machine boots.
+      get socket() {
+        return nic().attached.socket;
+      },
+    };
+    describeGuest(name, { nics: [], served: [judged], ...machine }, (guest) => define({ guest, nic }));
   });
 }

@@ -1,4 +1,5 @@
 /** Emulated 82599s that a virtual machine is given, each by a socket of its own. */
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { IxgbeModelOptions } from '../../../src/emulation/ixgbe/model.ts';
@@ -13,20 +14,17 @@ export interface NicVariant extends Omit<AttachedNic, 'socket'> {
   readonly wire: WireEnd;
 }
 
-/** Where this process serves the NIC of that index. */
-export function socketPath(index: number): string {
-  return join(tmpdir(), `ixy-judge-${process.pid}-${index}.sock`);
-}
-
 export class NicServer {
   /** In the order of the variants; strict. */
   readonly devices: readonly ServedDevice[];
-  /** What the machine is to be told. */
+  /** What the machine is to be told; they have sockets once this has started. */
   readonly served: readonly AttachedNic[];
   /** Accesses of registers that no table names: '?0x12345'. */
   readonly unknown = new Set<string>();
   /** What the server had to say. */
   readonly log: string[] = [];
+  /** Nobody else can put anything there. */
+  #directory: string | undefined;
   readonly #controller = new AbortController();
   #server: VfioUserServer | undefined;
   #running: Promise<void> | undefined;
@@ -42,13 +40,17 @@ export class NicServer {
       };
       return device;
     });
+    const socketOf = (i: number): string => this.#socketOf(i);
     this.served = variants.map(({ options: _options, wire: _wire, ...place }, i) => ({
       ...place,
-      socket: socketPath(i),
+      get socket() {
+        return socketOf(i);
+      },
     }));
   }
 
   start(): void {
+    this.#directory = mkdtempSync(join(tmpdir(), 'ixy-judge-'));
     const sockets = this.served.map(({ socket }, i) => ({ path: socket, device: this.devices[i] }));
     const server = new VfioUserServer(sockets, (message) => this.log.push(message));
     this.#server = server;
@@ -60,5 +62,12 @@ export class NicServer {
     await this.#running;
     this.#server?.close();
     for (const { model } of this.devices) model.wire?.close();
+    if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true });
+    this.#directory = undefined;
+  }
+
+  #socketOf(index: number): string {
+    if (this.#directory === undefined) throw new Error('NICs have sockets only while they are served');
+    return join(this.#directory, `${index}.sock`);
   }
 }
