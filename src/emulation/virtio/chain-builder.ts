@@ -1,6 +1,6 @@
 /** Puts a chain together, buffer by buffer, and sees to it that each is one that a device may use. */
 import { SPLIT_FLAG_INDIRECT, SPLIT_FLAG_WRITE } from '../../datasheet/virtio/split-ring.ts';
-import { crossesPage, NOWHERE } from '../dma-regions.ts';
+import { crossesPage, type DmaRegion, NOWHERE } from '../dma-regions.ts';
 import type { DmaTranslator } from '../dma-translator.ts';
 import { Chain } from './chain.ts';
 import type { QueueState } from './queue-state.ts';
@@ -8,14 +8,17 @@ import type { QueueState } from './queue-state.ts';
 export class ChainBuilder {
   readonly chain: Chain;
   readonly #state: QueueState;
-  readonly #translator: DmaTranslator;
+  /** One for what is read and one for what is written: bytes may be found elsewhere to be read than to be written. */
+  readonly #readable: DmaTranslator;
+  readonly #writable: DmaTranslator;
   readonly #reserved: number;
 
   /** `reserved`: the flags that mean nothing in this format. The three that are used here are the same in both. */
   constructor(state: QueueState, reserved: number) {
     this.chain = new Chain(state.size);
     this.#state = state;
-    this.#translator = state.translator();
+    this.#readable = state.translator();
+    this.#writable = state.translator();
     this.#reserved = reserved;
   }
 
@@ -26,12 +29,13 @@ export class ChainBuilder {
     const state = this.#state;
     if (i === state.size) return state.fail('queue.chain-length', `more than ${i} descriptors`);
     if ((flags & SPLIT_FLAG_INDIRECT) !== 0) return state.fail('queue.indirect', `flags ${flags.toString(16)}`);
-    const translator = this.#translator;
+    const writes = (flags & SPLIT_FLAG_WRITE) !== 0;
+    const translator = writes ? this.#writable : this.#readable;
     // Lengths from 2^31 on are negative here, and longer than any memory.
     const offset = length > 0 ? translator.translate(low, high, length) : length;
-    if (state.strict) this.#inspect(offset, length, flags);
+    if (state.strict) this.#inspect(translator.region, offset, length, flags);
     const bytes = length & 0x7fff_ffff;
-    if ((flags & SPLIT_FLAG_WRITE) !== 0) chain.writableBytes += bytes;
+    if (writes) chain.writableBytes += bytes;
     else if (chain.readable === i) {
       chain.readable = i + 1;
       chain.readableBytes += bytes;
@@ -53,13 +57,11 @@ export class ChainBuilder {
     this.#state.context.dmaFaults++;
   }
 
-  #inspect(offset: number, length: number, flags: number): void {
+  #inspect(region: DmaRegion, offset: number, length: number, flags: number): void {
     const state = this.#state;
     if ((flags & this.#reserved) !== 0) state.record('queue.reserved-flags', `flags ${flags.toString(16)}`);
     if (length === 0) state.record('queue.zero-length', `buffer ${this.chain.count} of the chain`);
     else if (offset < 0) state.record('queue.buffer-unmapped', `${length >>> 0} bytes`);
-    else if (crossesPage(this.#translator.region, offset, length)) {
-      state.record('queue.buffer-crosses-page', `${length} bytes`);
-    }
+    else if (crossesPage(region, offset, length)) state.record('queue.buffer-crosses-page', `${length} bytes`);
   }
 }

@@ -1,27 +1,14 @@
 /** Memory that a client maps page by page, as QEMU does behind a guest's IOMMU: rings and buffers lie on several mappings. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ixgbe } from '../../../src/datasheet/ixgbe/index.ts';
-import { NET_HEADER_BYTES } from '../../../src/datasheet/virtio/net.ts';
-import {
-  AVAILABLE_INDEX,
-  SPLIT_FLAG_NEXT,
-  SPLIT_FLAG_WRITE,
-  splitLayout,
-  USED_INDEX,
-} from '../../../src/datasheet/virtio/split-ring.ts';
 import { ServedDevice } from '../../../src/emulation/vfio-user/index.ts';
-import { JoinedMemory } from '../../../src/emulation/vfio-user/joined-memory.ts';
-import { CallbackWire } from '../../../src/emulation/wires/index.ts';
 import { LoopbackWire } from '../../../src/emulation/wires/loopback.ts';
 import { addressHigh, addressLow } from '../../../src/memory/dma-memory.ts';
 import { addon } from '../../../src/native/addon.ts';
 import { DMA_READABLE, DMA_WRITABLE } from '../../../src/pci/vfio-user/payloads.ts';
-import { COMMAND } from '../../../src/pci/vfio-user/protocol.ts';
 import { mappingsOf } from '../../support/process.ts';
 import { Lab, sharedMemory } from './lab.ts';
-import { encodeWriteMulti } from './messages.ts';
 import { RINGS_BYTES, ServedRings, TX_BUFFERS } from './served-rings.ts';
-import { startVirtio } from './virtio-writes.ts';
 
 const PAGE = 4096;
 const PAGES = Math.ceil(RINGS_BYTES / PAGE) + 1;
@@ -32,6 +19,8 @@ const TRANSMIT_RING_ON_BORDER = PAGE - 128 - 0x800;
 const LAST_RECEIVED_ON_BORDER = 0x200;
 /** So that only the first 512 bytes of the last receive buffer are ahead of the page where transmit buffers begin. */
 const LAST_RECEIVED_MOSTLY_BEHIND = 0x600;
+/** So that the first transmit buffer begins 256 bytes ahead of a page. */
+const FIRST_TRANSMITTED_ON_BORDER = 0xf00;
 
 interface Page {
   readonly address: number;
@@ -243,97 +232,21 @@ describe('mappings that adjoin', () => {
     roundTrip(lab, scattered.start(lab, LAST_RECEIVED_MOSTLY_BEHIND), 300);
   });
 
-  it('hold a chain of buffers that is longer than what is kept of buffers', () => {
-    const BORDER = 2 ** 40 + 2 ** 20;
-    const LENGTH = 2 ** 20 - 2 * PAGE;
-    const BUFFERS = 24;
-    const RING = { queue: 0, size: 32, address: ADDRESS };
-    const wire = new CallbackWire();
-    const device = ServedDevice.create('virtio', {});
-    device.model.wire = wire;
-    const lab = new Lab({ device });
-    const { descriptor, bytes } = sharedMemory(2 ** 21);
-    lab.map(2 ** 40, 2 ** 20, descriptor);
-    lab.map(BORDER, 2 ** 20, descriptor, DMA_READABLE | DMA_WRITABLE, 2 ** 20);
-    const ring = sharedMemory(PAGE);
-    lab.map(RING.address, PAGE, ring.descriptor);
-    // Each buffer begins on a page of its own, and ends beyond the border.
-    const address = (i: number): number => 2 ** 40 + (4 + i) * PAGE;
-    const { available, used } = splitLayout(RING.size, 4);
-    const words = new Int32Array(ring.bytes.buffer);
-    for (let i = 0; i < BUFFERS; i++) {
-      const next = i === BUFFERS - 1 ? 0 : SPLIT_FLAG_NEXT | ((i + 1) << 16);
-      words.set([addressLow(address(i)), addressHigh(address(i)), LENGTH, SPLIT_FLAG_WRITE | next], 4 * i);
-    }
-    new Uint16Array(ring.bytes.buffer, available)[AVAILABLE_INDEX] = 1;
-    const before = mappingsOf('memfd:test');
-    lab.client.call(COMMAND.WRITE_MULTI, encodeWriteMulti(startVirtio(RING)));
-    wire.send(frame);
+  it('take the head of the transmit ring next to a frame that begins there, and ends where only reading is allowed', () => {
+    const scattered = new ScatteredPages();
+    const range = (address: number, length: number) => scattered.bytes.subarray(address - ADDRESS).subarray(0, length);
+    const lab = new Lab({ memory: { range } });
+    const shared = (FIRST_TRANSMITTED_ON_BORDER + TX_BUFFERS + 0x100) >> 12;
+    for (const { address } of scattered.pages.slice(0, shared)) lab.map(address, PAGE);
+    scattered.map(lab, scattered.pages.slice(shared), DMA_READABLE);
+    const rings = scattered.start(lab, FIRST_TRANSMITTED_ON_BORDER);
+    const head = (shared - 1) * PAGE;
+    lab.write32(0, ixgbe.TDWBAH.at(0), addressHigh(ADDRESS + head));
+    lab.write32(0, ixgbe.TDWBAL.at(0), (addressLow(ADDRESS + head) | ixgbe.TDWBAL.bits.HEAD_WB_EN.mask) >>> 0);
+    scattered.bytes[head] = 0xee;
+    rings.transmit(frame);
     lab.run();
-    expect(new Uint16Array(ring.bytes.buffer, used)[USED_INDEX]).toBe(1);
-    const at = 4 * PAGE + NET_HEADER_BYTES;
-    expect(bytes.subarray(at, at + frame.length)).toEqual(frame);
-    expect(lab.device.model.dmaFaults).toBe(0);
-    // What is kept of it is less.
-    expect(mappingsOf('memfd:test')).toBeLessThan(before + 2 * BUFFERS);
-    expect(mappingsOf('memfd:test')).toBeGreaterThan(before);
-  });
-});
-
-describe('joined memory', () => {
-  const SIZE = 2 ** 20;
-  const sizeOf = (region: { size: number } | undefined): number | undefined => region?.size;
-  /** Joins any number of pieces, of no neighbours, which the kernel would take for one mapping. */
-  const joiner = () => {
-    const joined = new JoinedMemory();
-    onTestFinished(() => joined.remove(0, 2 ** 52));
-    const { bytes } = sharedMemory(SIZE);
-    const join = (i: number, isRing: boolean, length = SIZE / 2) => {
-      const piece = bytes.subarray(SIZE - length);
-      return joined.join(i * SIZE, [piece, piece], isRing);
-    };
-    return { joined, join };
-  };
-
-  it('of buffers is taken back when a burst is done, the oldest first', () => {
-    const { joined, join } = joiner();
-    const before = mappingsOf('memfd:test');
-    const buffers = Array.from({ length: 100 }, (_, i) => join(i, false));
-    expect(buffers.map(sizeOf)).toEqual([...Array(64).fill(SIZE), ...Array(36).fill(undefined)]);
-    expect(mappingsOf('memfd:test')).toBe(before + 2 * 64);
-    joined.trim();
-    expect(buffers.map(sizeOf)).toEqual([...Array(48).fill(0), ...Array(16).fill(SIZE), ...Array(36).fill(undefined)]);
-    expect(mappingsOf('memfd:test')).toBe(before + 2 * 16);
-    expect(joined.find(47 * SIZE, 1, false)).toBeUndefined();
-    expect(joined.find(63 * SIZE, 1, false)).toBe(buffers[63]);
-    // A ring is not looked for among buffers, whose turn it will be.
-    expect(joined.find(63 * SIZE, 1, true)).toBeUndefined();
-    joined.forget();
-    expect(joined.find(63 * SIZE, 1, false)).toBe(buffers[63]);
-    joined.remove(0, 2 ** 40);
-    expect(mappingsOf('memfd:test')).toBe(before);
-    expect(sizeOf(join(0, false))).toBe(SIZE);
-  });
-
-  it('is bounded by its pieces too', () => {
-    const { joined, join } = joiner();
-    const before = mappingsOf('memfd:test');
-    const buffers = Array.from({ length: 10_000 }, (_, i) => join(i, false, PAGE));
-    expect(buffers.filter((region) => region !== undefined)).toHaveLength(8192);
-    expect(mappingsOf('memfd:test')).toBe(before + 16_384);
-    joined.trim();
-    expect(mappingsOf('memfd:test')).toBe(before + 4096);
-  });
-
-  it('has room for the rings of any device, apart from that of buffers, and forgets the oldest beyond', () => {
-    const { joined, join } = joiner();
-    const before = mappingsOf('memfd:test');
-    const rings = Array.from({ length: 65 }, (_, i) => join(i, true));
-    expect(rings.map(sizeOf)).toEqual([0, ...Array(64).fill(SIZE)]);
-    for (let i = 0; i < 100; i++) join(100 + i, false);
-    joined.trim();
-    expect(rings.map(sizeOf)).toEqual([0, ...Array(64).fill(SIZE)]);
-    joined.forget();
-    expect(mappingsOf('memfd:test')).toBe(before + 2 * 16);
+    expect(rings.receive()).toEqual(frame);
+    expect(scattered.bytes[head]).toBe(1);
   });
 });

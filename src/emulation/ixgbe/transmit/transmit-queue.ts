@@ -43,6 +43,8 @@ export class TransmitQueue {
   readonly #context: ModelContext;
   readonly #taker: FrameTaker;
   readonly #buffers: DmaTranslator;
+  /** Apart from that of the buffers: bytes may be found elsewhere to be read than to be written. */
+  readonly #headPlace: DmaTranslator;
   readonly #assembly: FrameAssembly;
   readonly #offloads: OffloadEngine;
   readonly #contexts: TransmitContexts;
@@ -62,6 +64,7 @@ export class TransmitQueue {
     this.#taker = taker;
     this.#strict = context.judge.strict;
     this.#buffers = new DmaTranslator(context.regions);
+    this.#headPlace = new DmaTranslator(context.regions);
     this.#assembly = shared.assembly;
     this.#offloads = shared.offloads;
     this.#contexts = new TransmitContexts();
@@ -218,8 +221,8 @@ export class TransmitQueue {
   }
 
   #writeHead(low: number, high: number, head: number): void {
-    const offset = this.#buffers.translate(low, high, 4);
-    if (offset >= 0) this.#buffers.region.words[offset >>> 2] = head;
+    const offset = this.#headPlace.translate(low, high, 4);
+    if (offset >= 0) this.#headPlace.region.words[offset >>> 2] = head;
     else this.#context.dmaFaults++;
   }
 }
