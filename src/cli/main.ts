@@ -2,17 +2,7 @@
 /** The `ixy` command. */
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
-import { addBind, addUnbind } from './bind.ts';
-import { addCapture } from './capture.ts';
-import { addDoctor } from './doctor.ts';
-import { addForward } from './forward.ts';
-import { addHugePages } from './hugepages.ts';
-import { addInfo } from './info.ts';
-import { addList } from './list.ts';
-import { addPktgen } from './pktgen.ts';
-import { addPorts } from './ports.ts';
 import { reportError, writeUsageError } from './report-error.ts';
-import { addServe } from './serve.ts';
 
 const NOTES = `
 A PORT is a PCI address (0000:03:00.0), an emulated NIC (emulated:ixgbe?…), a TAP
@@ -45,13 +35,26 @@ const program = new Command('ixy')
   .exitOverride()
   .addHelpText('after', NOTES);
 
-const COMMANDS = [
-  ...[addList, addInfo, addPktgen, addForward, addCapture, addServe, addPorts],
-  ...[addBind, addUnbind, addHugePages, addDoctor],
-];
-for (const add of COMMANDS) add(program);
+/** Each with what it needs, which takes some tenths of a second for all of them: only the one that is asked for is loaded. */
+const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  list: async () => (await import('./list.ts')).addList,
+  info: async () => (await import('./info.ts')).addInfo,
+  pktgen: async () => (await import('./pktgen.ts')).addPktgen,
+  forward: async () => (await import('./forward.ts')).addForward,
+  capture: async () => (await import('./capture.ts')).addCapture,
+  serve: async () => (await import('./serve.ts')).addServe,
+  ports: async () => (await import('./ports.ts')).addPorts,
+  bind: async () => (await import('./bind.ts')).addBind,
+  unbind: async () => (await import('./bind.ts')).addUnbind,
+  hugepages: async () => (await import('./hugepages.ts')).addHugePages,
+  doctor: async () => (await import('./doctor.ts')).addDoctor,
+};
+const [, , asked = ''] = process.argv;
 
 try {
+  // Help, and what is near to a word that is no command, take them all.
+  const loads = Object.hasOwn(COMMANDS, asked) ? [COMMANDS[asked]] : Object.values(COMMANDS);
+  for (const load of loads) (await load())(program);
   await program.parseAsync();
 } catch (error) {
   process.exitCode = reportError(error, json);

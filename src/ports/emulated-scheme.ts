@@ -12,7 +12,7 @@ import {
 import { allocatePlainMemory } from '../memory/plain-memory.ts';
 import type { PciDevice } from '../pci/pci-device.ts';
 import { DelegatedPort } from './delegated-port.ts';
-import { type EmulatedNic, openSteppedNic, openThreadedNic } from './emulated-nic.ts';
+import type { EmulatedNic } from './emulated-nic.ts';
 import { wireParameters, wireSpec } from './emulated-wire.ts';
 import { nextMac } from './mac-addresses.ts';
 import { driverOptions, type OpenOptions } from './open-options.ts';
@@ -91,6 +91,8 @@ export function emulatedScheme<Kind extends ModelKind, Table extends Parameters>
       const { options: modelOptions, wire } = specify(name, values);
       const nic = { ...modelOptions, model, address: name };
       const { thread } = values;
+      // Only now: whoever has real NICs needs no models.
+      const { openSteppedNic, openThreadedNic } = await import('./emulated-nic.ts');
       const emulated = thread === undefined ? openSteppedNic(nic, wire) : openThreadedNic(nic, wire, thread);
       const memory = { allocateMemory: allocatePlainMemory, ...driverOptions(options) };
       return emulatedPort(emulated, await definition.openDriver(emulated.device, memory), wireCounters(wire.counters));

@@ -24,14 +24,14 @@ export async function takeOver(guest: Guest, path: AccessPath, ...nics: Nic[]): 
 
 /**
  * JavaScript with, in scope before `body`: `openPort(address, options)`, a NIC by this way, promiscuous unless
- * told otherwise; `print(value)`, as JSON on a line; what packet programs import.
+ * told otherwise; `print(value)`, as JSON on a line; what packet loops import. No more: emulated processors take seconds to
+ * load all of the package.
  */
 export function portProgram(path: AccessPath, body: string): string {
   return `
     import {
       allocateHugeMemory, DONE, forward, Forwarder, Generator, PacketBatch, PacketPool, PacketTemplate, poll,
-      runWorkers,
-    } from ${built('index.js')};
+    } from ${built('worker.js')};
     import { requireNicDriver } from ${built('drivers/nics.js')};
     import { openPciDevice } from ${built('pci/open-pci-device.js')};
     const openPort = (address, options) => {

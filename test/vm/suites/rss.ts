@@ -11,6 +11,8 @@ const TIMEOUT = 110_000;
 const ROUND_MILLISECONDS = 40_000;
 const QUEUES = 4;
 const FLOWS = 1000;
+/** Frames per second. QEMU forgets a frame for a queue whose ring is full, as those are of an emulated processor with others beside it. */
+const PACE = 500;
 
 interface Round {
   readonly received: readonly number[];
@@ -65,9 +67,9 @@ export function testRss(guest: () => Guest, path: AccessPath, nic: Nic): void {
       { ...runsAs(path), timeout: TIMEOUT },
     );
     await running.printed('ready');
-    await guest().cable(nic).send(packets, { framesPerSecond: 4000 });
+    await guest().cable(nic).send(packets, { framesPerSecond: PACE });
     await running.printed('changed');
-    await guest().cable(nic).send(packets, { framesPerSecond: 4000 });
+    await guest().cable(nic).send(packets, { framesPerSecond: PACE });
     const [first, second] = lastPrinted((await running.ended).stdout) as [Round, Round];
     for (const round of [first, second]) expect(round).toMatchObject({ wrongQueues: 0, wrongHashes: 0, hashes: FLOWS });
     expect(Math.min(...first.received)).toBeGreaterThan(FLOWS / QUEUES / 2);

@@ -7,7 +7,7 @@ import { SEQUENCE_STAMP_LENGTH } from '../../../src/packets/sequence.ts';
 import type { AccessPath } from '../harness/binding.ts';
 import type { Flood } from '../harness/cable.ts';
 import type { Command } from '../harness/command.ts';
-import type { Guest } from '../harness/guest.ts';
+import { built, type Guest } from '../harness/guest.ts';
 import { type Nic, nicAddress } from '../harness/nics.ts';
 import { lastPrinted, type Pair, portProgram, runsAs } from '../harness/ports.ts';
 import { checkSequence, framesOf } from '../harness/recording.ts';
@@ -45,6 +45,7 @@ const program = (path: AccessPath, nic: Nic): string =>
   portProgram(
     path,
     `import { readFileSync } from 'node:fs';
+    import { runWorkers } from ${built('workers/index.js')};
     const hugePages = () => Number(/HugePages_Free:\\s+(\\d+)/.exec(readFileSync('/proc/meminfo', 'utf8'))[1]);
     const shared = (words) => new Int32Array(new SharedArrayBuffer(4 * words));
     const pagesBefore = hugePages();
