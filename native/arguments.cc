@@ -37,8 +37,9 @@ Bytes Arguments::Range(size_t index, const Bytes& bytes) const {
 std::vector<Bytes> Arguments::Uint8Arrays(size_t index, const char* name) const {
   if (!info_[index].IsArray()) throw WrongType(std::string(name) + " must be an array of Uint8Arrays");
   const auto array = info_[index].As<Napi::Array>();
-  std::vector<Bytes> result(array.Length());
-  for (uint32_t i = 0; i < result.size(); i++) result[i] = CheckBytes(array.Get(i), name, 0);
+  // Grows with what was checked: an array may be as good as empty, and yet have a length that nobody has memory for.
+  std::vector<Bytes> result;
+  for (uint32_t i = 0; i < array.Length(); i++) result.push_back(CheckBytes(array.Get(i), name, 0));
   return result;
 }
 

@@ -109,9 +109,17 @@ static Napi::Value JoinMappings(const Napi::CallbackInfo& info) {
       munmap(address, length);
       throw SystemError(info.Env(), error, "mremap");
     }
-    // Fails only in a kernel without memory. Another thread may have got the target by then, so that nothing is undone.
     void* moved = mremap(copy, piece.length, piece.length, MREMAP_MAYMOVE | MREMAP_FIXED, target);
-    if (moved == MAP_FAILED) throw SystemError(info.Env(), errno, "mremap");
+    if (moved == MAP_FAILED) {
+      const int error = errno;
+      munmap(copy, piece.length);
+      // The process may have too many mappings by now (vm.max_map_count): then the target is still reserved. But a kernel
+      // without memory may have emptied it first, and another thread have got it, so that this part alone stays as it is.
+      uint8_t* behind = target + piece.length;
+      munmap(address, target - static_cast<uint8_t*>(address));
+      munmap(behind, static_cast<uint8_t*>(address) + length - behind);
+      throw SystemError(info.Env(), error, "mremap");
+    }
     target += piece.length;
   }
   return Wrap(info.Env(), address, length, true);

@@ -141,6 +141,8 @@ describe('joinMappings', () => {
     }
     // @ts-expect-error: must be an array
     expect(() => native.joinMappings(bytes)).toThrow(TypeError);
+    // Longer than any memory, and empty.
+    expect(() => native.joinMappings(new Array(2 ** 32 - 1))).toThrow(TypeError);
     expect(mappingsOf('ixy-pieces')).toBe(before);
     native.munmap(joined);
     native.munmap(mapping);
