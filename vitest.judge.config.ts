@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Linux's own driver judges the emulated 82599 (docs/judge.md): two machines at a time, as each waits half of its time. */
+/** Linux's own driver judges the emulated 82599 (docs/judge.md): two machines at a time, as one hardly keeps two processors busy. */
 export default defineConfig({
   test: {
     include: ['test/judge/**/*.test.ts'],

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Tests in virtual machines (docs/vm-tests.md): two machines at a time, as each waits half of its time. */
+/** Tests in virtual machines (docs/vm-tests.md): two machines at a time, as one hardly keeps two processors busy. */
 export default defineConfig({
   test: {
     include: ['test/vm/**/*.test.ts'],

@@ -21,12 +21,15 @@ export interface DmaRegion {
   readonly copier: FrameCopier;
 }
 
-/** The first `size` bytes of `memory`, seen at `address`. */
+/** Larger than any region. */
+const NO_BORDER = 2 ** 31;
+
+/** The first `size` bytes of `memory`, seen at `address`. Without a `pageSize` no buffer straddles anything. */
 export function dmaRegion(
   address: number,
   memory: ArrayBuffer | SharedArrayBuffer,
   size: number,
-  pageSize: number,
+  pageSize = NO_BORDER,
 ): DmaRegion {
   const bytes = new Uint8Array(memory, 0, size);
   const words = new Int32Array(memory, 0, size >>> 2);
@@ -53,7 +56,7 @@ export class DmaRegions {
   /** In order of their addresses. One may go on where the next begins already, but not beyond that one. */
   readonly #regions: DmaRegion[] = [];
 
-  add(address: number, memory: ArrayBuffer | SharedArrayBuffer, size: number, pageSize: number): void {
+  add(address: number, memory: ArrayBuffer | SharedArrayBuffer, size: number, pageSize?: number): void {
     this.#regions.splice(countUpTo(this.#regions, address), 0, dmaRegion(address, memory, size, pageSize));
   }
 

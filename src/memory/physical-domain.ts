@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { IxyError } from '../errors.ts';
+import { hexadecimal } from '../hexadecimal.ts';
 import { addon } from '../native/addon.ts';
 import type { DmaDomain, DmaMemory } from './dma-memory.ts';
 
@@ -87,7 +88,7 @@ function physicalAddress(pagemap: number, address: number): number {
   const count = readSync(pagemap, entry, 0, ENTRY_BYTES, (address / PAGE_SIZE) * ENTRY_BYTES);
   const high = entry.getUint32(4, true);
   if (count !== ENTRY_BYTES || high >>> 31 === 0) {
-    throw new IxyError('ERR_DMA_UNMAPPED', `no physical page stands behind address 0x${address.toString(16)}`);
+    throw new IxyError('ERR_DMA_UNMAPPED', `no physical page stands behind address ${hexadecimal(address)}`);
   }
   const frame = (high & 0x7f_ffff) * 2 ** 32 + entry.getUint32(0, true);
   if (frame === 0) {

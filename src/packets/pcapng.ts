@@ -1,4 +1,5 @@
 /** Reading the pcapng format (draft-ietf-opsawg-pcapng): blocks, in sections that choose their own byte order. */
+import { hexadecimal } from '../hexadecimal.ts';
 import type { ByteQueue } from './byte-queue.ts';
 import { type CaptureDecoder, checkPacketLengths } from './capture-codec.ts';
 import { type CaptureRecord, MAXIMUM_CAPTURED_LENGTH } from './capture-record.ts';
@@ -113,7 +114,7 @@ export class PcapngDecoder implements CaptureDecoder {
     const magic = queue.view.getUint32(queue.start + 8, false);
     this.#little = magic !== BYTE_ORDER_MAGIC;
     if (this.#little && queue.view.getUint32(queue.start + 8, true) !== BYTE_ORDER_MAGIC) {
-      throw queue.fail(`0x${magic.toString(16)} is not the byte-order magic of a section header`);
+      throw queue.fail(`${hexadecimal(magic)} is not the byte-order magic of a section header`);
     }
   }
 

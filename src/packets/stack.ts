@@ -2,6 +2,7 @@
  * Finds the headers of a frame: Ethernet, VLAN tags, ARP or IPv4 or IPv6 with its extension headers, transport. It never
  * reads outside the bytes given to it, and never throws for what it finds there.
  */
+import { hexadecimal } from '../hexadecimal.ts';
 import { ARP_LENGTH } from './arp.ts';
 import { read16 } from './bytes.ts';
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, isVlanType } from './ethernet.ts';
@@ -100,7 +101,7 @@ export class PacketStack {
   describe(): string {
     const why: Record<StackEnd, string> = {
       payload: 'all headers are known',
-      unknown: `what follows is not known here (EtherType 0x${this.etherType.toString(16)}, protocol ${this.protocol})`,
+      unknown: `what follows is not known here (EtherType ${hexadecimal(this.etherType)}, protocol ${this.protocol})`,
       fragment: 'a later fragment carries no transport header',
       truncated: 'the frame ends inside the header',
       malformed: 'the header contradicts itself or the one around it',

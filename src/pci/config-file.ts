@@ -1,5 +1,6 @@
 /** PCI configuration space through a file: sysfs's `config`, or the part of a VFIO device that stands for it. */
 import { IxyError } from '../errors.ts';
+import { hexadecimal } from '../hexadecimal.ts';
 import { FileWords } from './file-words.ts';
 import type { PciConfigSpace } from './pci-device.ts';
 
@@ -35,7 +36,7 @@ export class ConfigFile extends FileWords implements PciConfigSpace {
   protected incomplete(verb: string, offset: number): IxyError {
     return new IxyError(
       'ERR_PERMISSION',
-      `${this.#address}: configuration space could not be ${verb} at 0x${offset.toString(16)}; run as root`,
+      `${this.#address}: configuration space could not be ${verb} at ${hexadecimal(offset)}; run as root`,
     );
   }
 }

@@ -1,5 +1,6 @@
 /** Registers reached by reading and writing a file: I/O ports, and parts of a memory BAR that cannot be mapped. */
 import { IxyError } from '../errors.ts';
+import { hexadecimal } from '../hexadecimal.ts';
 import { FileWords } from './file-words.ts';
 import type { RegisterFile } from './pci-device.ts';
 import { checkedRegisterOffset } from './register-offset.ts';
@@ -21,7 +22,7 @@ export class FileRegisters extends FileWords implements RegisterFile {
   }
 
   protected incomplete(verb: string, offset: number, width: number, count: number): IxyError {
-    const place = `register 0x${offset.toString(16)}`;
+    const place = `register ${hexadecimal(offset)}`;
     return new IxyError('ERR_SYSTEM', `${this.#address}: ${count} of ${width} bytes ${verb} at ${place}`);
   }
 }

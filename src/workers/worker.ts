@@ -36,6 +36,7 @@ export interface WorkerPlan {
 }
 
 const CONTROL_BYTES = 64;
+
 export class Worker {
   /** As in `WorkerContext`. */
   readonly index: number;

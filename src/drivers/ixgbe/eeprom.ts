@@ -1,5 +1,6 @@
 /** Telling a valid EEPROM image (82599 datasheet rev 3.4, sections 6.1 and 8.2.3.2.2). */
 import { IxyError } from '../../errors.ts';
+import { hexadecimal } from '../../hexadecimal.ts';
 import type { Registers } from './registers.ts';
 
 const READ_MILLISECONDS = 10;
@@ -35,8 +36,8 @@ export function verifyChecksum(registers: Registers): void {
   if ((sum & 0xffff) !== CHECKSUM) {
     throw new IxyError(
       'ERR_BAD_FILE',
-      `${registers.device.address}: the EEPROM's words add up to 0x${(sum & 0xffff).toString(16)} instead of ` +
-        `0x${CHECKSUM.toString(16)}; its image is damaged, restore it with the vendor's tool`,
+      `${registers.device.address}: the EEPROM's words add up to ${hexadecimal(sum & 0xffff)} instead of ` +
+        `${hexadecimal(CHECKSUM)}; its image is damaged, restore it with the vendor's tool`,
     );
   }
 }

@@ -4,6 +4,7 @@
  */
 import { ixgbe } from '../../datasheet/ixgbe/index.ts';
 import { extract, insert } from '../../datasheet/registers.ts';
+import { hexadecimal } from '../../hexadecimal.ts';
 import { PCI_COMMAND, PCI_COMMAND_BUS_MASTER } from '../../pci/pci-device.ts';
 import { MICROSECOND, MILLISECOND } from '../timers.ts';
 import { PCIE_DEVICE_CONTROL, PCIE_FUNCTION_RESET } from './config.ts';
@@ -104,7 +105,7 @@ export class Control {
   watchAccess(offset: number): void {
     const { timers, judge } = this.#context;
     if (timers.now >= this.#quietUntil) return;
-    judge.record('register.after-reset', { found: `offset 0x${offset.toString(16)}` });
+    judge.record('register.after-reset', { found: `offset ${hexadecimal(offset)}` });
   }
 
   #stopMaster(stop: boolean): void {

@@ -1,6 +1,7 @@
 /** The memory that a client lets the device reach: mapped where it came with a descriptor, else fetched by messages. */
 import { fstatSync } from 'node:fs';
 import { errorMessage, systemErrorCode } from '../../errors.ts';
+import { hexadecimal } from '../../hexadecimal.ts';
 import { DMA_WRITABLE } from '../../pci/vfio-user/payloads.ts';
 import { countUpTo } from '../address-order.ts';
 import type { DmaRegion, DmaRegions } from '../dma-regions.ts';
@@ -33,7 +34,6 @@ const OVERLAP = 2 ** 20;
 const PAGE = 4096;
 /** Bytes that may lie on several mappings: their pages are in one chunk of each. */
 const LONGEST = OVERLAP - 2 * PAGE;
-const NO_BORDER = 2 ** 31;
 const LARGEST_ADDRESS = 2 ** 52;
 /** As many as the kernel's VFIO allows unless told otherwise. */
 const MAXIMUM_MAPPINGS = 2 ** 16;
@@ -65,7 +65,7 @@ export class ClientMemory {
     const mappable = descriptor !== undefined && writable;
     this.#check(mapping, mappable);
     const chunks = mappable ? mapChunks(mapping, descriptor) : new Map();
-    for (const [at, memory] of chunks) this.#regions.add(at, memory, memory.byteLength, NO_BORDER);
+    for (const [at, memory] of chunks) this.#regions.add(at, memory, memory.byteLength);
     if (chunks.size > 0) this.#mappedBytes += size;
     this.#mapped.splice(countUpTo(this.#mapped, address), 0, { address, size, writable, chunks });
   }
@@ -82,7 +82,7 @@ export class ClientMemory {
     if (cut) {
       throw new Refusal(
         'EINVAL',
-        `DMA_UNMAP of ${size} bytes at 0x${address.toString(16)}: would cut ${cut.size} at 0x${cut.address.toString(16)}`,
+        `DMA_UNMAP of ${size} bytes at ${hexadecimal(address)}: would cut ${cut.size} at ${hexadecimal(cut.address)}`,
       );
     }
     this.#release(first, count);
@@ -218,5 +218,5 @@ function together(adjoining: readonly MessageRange[]): MessageRange {
 }
 
 function describe({ address, size }: Pick<ClientMapping, 'address' | 'size'>): string {
-  return `DMA_MAP of ${size} bytes at 0x${address.toString(16)}`;
+  return `DMA_MAP of ${size} bytes at ${hexadecimal(address)}`;
 }

@@ -1,6 +1,7 @@
 /** A device's interrupts as eventfds of the client: messages (MSI-X or MSI) by vector, and the line, which masks itself. */
 import { readlinkSync } from 'node:fs';
 import { errorMessage } from '../../errors.ts';
+import { hexadecimal } from '../../hexadecimal.ts';
 import { addon } from '../../native/addon.ts';
 import { setNonBlocking } from '../../pci/vfio-user/descriptors.ts';
 import {
@@ -199,7 +200,7 @@ export class InterruptEvents {
     const data = flags & (IRQ_DATA_NONE | IRQ_DATA_BOOL);
     const action = flags & ~data;
     const known = (data === IRQ_DATA_NONE || data === IRQ_DATA_BOOL) && (action === IRQ_MASK || action === IRQ_UNMASK);
-    if (!known || index !== IRQ.intx || count !== 1) throw refused(`flags 0x${flags.toString(16)}`, request);
+    if (!known || index !== IRQ.intx || count !== 1) throw refused(`flags ${hexadecimal(flags)}`, request);
     if (!all && chosen[0] === 0) return;
     if (action === IRQ_MASK) this.#lineMasked = true;
     else this.#unmaskLine();

@@ -26,7 +26,6 @@ const RINGS: Limit = { bytes: 2 ** 26, pieces: 2 ** 14 };
 const BUFFERS: Limit = { bytes: 2 ** 24, pieces: 2 ** 12 };
 /** Buffers in the midst of a burst: the models may hold any of them, so that none is taken back, and no more are joined. */
 const BUFFERS_IN_BURST: Limit = { bytes: 2 ** 26, pieces: 2 ** 14 };
-const NO_BORDER = 2 ** 31;
 
 export class JoinedMemory {
   /** Apart, so that no number of buffers takes the memory of a ring, which is looked up but once. */
@@ -47,7 +46,7 @@ export class JoinedMemory {
     if (!isRing && !this.#buffers.fits(BUFFERS_IN_BURST, bytes, pieces.length)) return undefined;
     const memory = tryToJoin(pieces);
     if (!memory) return undefined;
-    const region = dmaRegion(address, memory, bytes, NO_BORDER);
+    const region = dmaRegion(address, memory, bytes);
     const joins = isRing ? this.#rings : this.#buffers;
     joins.add({ region, memory, pieces: pieces.length });
     if (isRing) joins.trim(RINGS);

@@ -37,7 +37,6 @@ const MAXIMUM_BYTES = 2 ** 26;
 const MAXIMUM_KEPT = 512;
 /** Unchanged bytes between two changed runs that are written along: what lies so close together is in one descriptor. */
 const GAP = 16;
-const NO_BORDER = 2 ** 31;
 
 export class MessageMemory {
   readonly #messages: MemoryMessages;
@@ -84,7 +83,7 @@ export class MessageMemory {
     const end = Math.min(range.address + range.size, Math.ceil((address + length) / PAGE) * PAGE);
     const original = this.#messages.read(begin, end - begin);
     if (!original) return undefined;
-    const region = dmaRegion(begin, original.slice().buffer, end - begin, NO_BORDER);
+    const region = dmaRegion(begin, original.slice().buffer, end - begin);
     this.#add({ region, writable: range.writable, original });
     return region;
   }

@@ -1,4 +1,5 @@
 /** A device's regions as VFIO numbers them: BARs and configuration space, accessed by clients in any size. */
+import { hexadecimal } from '../../hexadecimal.ts';
 import { REGION, REGION_READABLE, REGION_WRITABLE } from '../../pci/vfio-user/payloads.ts';
 import type { AccessBytes, DeviceModel, ModelBar } from '../device-model.ts';
 import { Refusal } from './refusal.ts';
@@ -58,7 +59,7 @@ export class RegionSpace {
     if (count > LONGEST_WRITE) throw new Refusal('EINVAL', `a write has up to ${LONGEST_WRITE} bytes, found ${count}`);
     const bar = this.#model.bars.get(region);
     if (bar && !bar.narrow && ((offset | count) & 3) !== 0) {
-      throw new Refusal('EINVAL', `${count} bytes written at 0x${offset.toString(16)}: the registers have 32 bits`);
+      throw new Refusal('EINVAL', `${count} bytes written at ${hexadecimal(offset)}: the registers have 32 bits`);
     }
   }
 
@@ -95,7 +96,7 @@ export class RegionSpace {
   #check(region: number, offset: number, count: number): void {
     const { size } = this.info(region);
     if (count > 0 && offset + count <= size) return;
-    throw new Refusal('EINVAL', `${count} bytes at 0x${offset.toString(16)} of region ${region}, which has ${size}`);
+    throw new Refusal('EINVAL', `${count} bytes at ${hexadecimal(offset)} of region ${region}, which has ${size}`);
   }
 }
 

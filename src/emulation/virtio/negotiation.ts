@@ -7,6 +7,7 @@ import {
   featureNames,
   hasFeature,
 } from '../../datasheet/virtio/features.ts';
+import { hexadecimal } from '../../hexadecimal.ts';
 import type { VirtioContext } from './context.ts';
 
 export class Negotiation {
@@ -109,5 +110,5 @@ export class Negotiation {
 
 function describe(word: number, bits: number): string {
   const names = featureNames(word === 0 ? { low: bits, high: 0 } : { low: 0, high: word === 1 ? bits : 0 });
-  return names.join(', ') || `0x${bits.toString(16)} in word ${word}`;
+  return names.join(', ') || `${hexadecimal(bits)} in word ${word}`;
 }

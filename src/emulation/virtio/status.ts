@@ -7,6 +7,7 @@ import {
   STATUS_FEATURES_OK,
   STATUS_NEEDS_RESET,
 } from '../../datasheet/virtio/features.ts';
+import { hexadecimal } from '../../hexadecimal.ts';
 import type { VirtioContext } from './context.ts';
 import type { Negotiation } from './negotiation.ts';
 
@@ -132,6 +133,6 @@ export class DeviceStatus {
       | 'reset.not-awaited',
     value: number,
   ): void {
-    this.#context.judge.record(rule, { register: 'device_status', found: `0x${value.toString(16)}` });
+    this.#context.judge.record(rule, { register: 'device_status', found: `${hexadecimal(value)}` });
   }
 }

@@ -1,4 +1,5 @@
 /** What follows the header, for each command: its structure, and what may follow that. Every length is checked here. */
+import { hexadecimal } from '../../hexadecimal.ts';
 import { CStruct, type FieldTypes } from '../c-struct.ts';
 import { malformed } from './protocol.ts';
 
@@ -40,7 +41,7 @@ export class Payload<T extends FieldTypes> {
     for (const [field, value] of Object.entries<number | bigint>(this.#struct.decode(bytes, at))) {
       values[field] = Number(value);
       if (!Number.isSafeInteger(values[field])) {
-        throw malformed(`${this.#name}: ${field} must be below 2^53, found 0x${value.toString(16)}`);
+        throw malformed(`${this.#name}: ${field} must be below 2^53, found ${hexadecimal(value)}`);
       }
     }
     return values as Numbers<T>;

@@ -2,6 +2,7 @@
 import type { FeatureSet } from '../../../datasheet/virtio/features.ts';
 import { LEGACY, LEGACY_CONFIG, LEGACY_CONFIG_MSIX, LEGACY_PAGE, NO_VECTOR } from '../../../datasheet/virtio/pci.ts';
 import { IxyError } from '../../../errors.ts';
+import { hexadecimal } from '../../../hexadecimal.ts';
 import type { PciDevice, RegisterFile } from '../../../pci/pci-device.ts';
 import type { DoorbellPlace, QueueSetup, TransportInterrupts } from '../transport.ts';
 import { capabilities } from './capabilities.ts';
@@ -72,7 +73,7 @@ export class LegacyTransport extends PciTransport {
     if (addresses.descriptors % LEGACY_PAGE !== 0 || addresses.descriptors >= ADDRESS_LIMIT) {
       throw new IxyError(
         'ERR_DMA_UNMAPPED',
-        `${this.address}: queues of a legacy device must begin at a page below 16 TiB, found 0x${addresses.descriptors.toString(16)}`,
+        `${this.address}: queues of a legacy device must begin at a page below 16 TiB, found ${hexadecimal(addresses.descriptors)}`,
       );
     }
     registers.write16(LEGACY.QUEUE_SELECT, index);

@@ -2,6 +2,7 @@
 import type { FeatureSet } from '../../../datasheet/virtio/features.ts';
 import { NO_VECTOR } from '../../../datasheet/virtio/pci.ts';
 import { IxyError, systemErrorCode } from '../../../errors.ts';
+import { hexadecimal } from '../../../hexadecimal.ts';
 import type { DmaDomain } from '../../../memory/dma-memory.ts';
 import type { SharedDevice } from '../../../pci/device-share.ts';
 import { type DeviceClock, PCI_COMMAND, PCI_COMMAND_INTX_DISABLE, type PciDevice } from '../../../pci/pci-device.ts';
@@ -182,7 +183,7 @@ export abstract class PciTransport implements VirtioTransport {
     if (!late) return false;
     throw new IxyError(
       'ERR_TIMEOUT',
-      `${this.address}: status must be 0 after a reset, found 0x${status.toString(16)} after ${milliseconds} ms`,
+      `${this.address}: status must be 0 after a reset, found ${hexadecimal(status)} after ${milliseconds} ms`,
     );
   }
 }

@@ -1,4 +1,5 @@
 /** The commands that set hashes up (virtio 1.2, sections 5.1.6.5.6.4 and 5.1.6.5.7): what they say, and whether it is sound. */
+import { hexadecimal } from '../../../hexadecimal.ts';
 import type { ControlTarget } from './control-commands.ts';
 import { HASH_KEY_BYTES, HASH_TYPES } from './packet-hash.ts';
 import { type Refusal, refuse } from './refusal.ts';
@@ -54,7 +55,7 @@ export function configureRss(data: DataView, target: ControlTarget): Refusal | u
 }
 
 function checkHash(types: number, key: Uint8Array): Refusal | undefined {
-  if ((types & ~HASH_TYPES) !== 0) return refuse('control.hash-types', `0x${types.toString(16)}`);
+  if ((types & ~HASH_TYPES) !== 0) return refuse('control.hash-types', `${hexadecimal(types)}`);
   return key.length > HASH_KEY_BYTES ? refuse('control.hash-key', `${key.length} bytes`) : undefined;
 }
 

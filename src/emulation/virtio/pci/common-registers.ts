@@ -1,6 +1,7 @@
 /** The common configuration of the modern interface (virtio 1.2, section 4.1.4.3). */
 import { STATUS_DRIVER, STATUS_FEATURES_OK } from '../../../datasheet/virtio/features.ts';
 import { COMMON } from '../../../datasheet/virtio/pci.ts';
+import { hexadecimal } from '../../../hexadecimal.ts';
 import type { AccessBytes } from '../../device-model.ts';
 import type { VirtioContext } from '../context.ts';
 import type { Negotiation } from '../negotiation.ts';
@@ -164,7 +165,7 @@ export class CommonRegisters {
 
   #accept(bits: number): void {
     const { context, status, negotiation } = this.#parts;
-    const place = { register: 'driver_feature', found: `0x${bits.toString(16)} in word ${this.#driverSelect}` };
+    const place = { register: 'driver_feature', found: `${hexadecimal(bits)} in word ${this.#driverSelect}` };
     if (status.has(STATUS_FEATURES_OK)) {
       context.judge.record('features.late', place);
       return;

@@ -1,6 +1,7 @@
 /** The legacy interface: ports in BAR 0 (virtio 1.2, section 4.1.4.10). */
 import { STATUS_DRIVER, STATUS_DRIVER_OK } from '../../../datasheet/virtio/features.ts';
 import { LEGACY, LEGACY_CONFIG, LEGACY_CONFIG_MSIX } from '../../../datasheet/virtio/pci.ts';
+import { hexadecimal } from '../../../hexadecimal.ts';
 import type { AccessBytes } from '../../device-model.ts';
 import type { DeviceParts } from './common-registers.ts';
 import { FieldSpace, type FieldWatcher, type RegisterField } from './field-space.ts';
@@ -108,7 +109,7 @@ export class LegacyRegisters {
 
   #accept(bits: number): void {
     const { context, status, negotiation } = this.#parts;
-    const place = { register: 'driver_features', found: `0x${bits.toString(16)}` };
+    const place = { register: 'driver_features', found: `${hexadecimal(bits)}` };
     if (status.has(STATUS_DRIVER_OK)) context.judge.record('features.late', place);
     else if (!status.has(STATUS_DRIVER)) context.judge.record('features.early', place);
     negotiation.accept(0, bits);
